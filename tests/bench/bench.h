@@ -21,16 +21,16 @@
 #include <stdnoreturn.h>
 
 enum {
-	BENCH_FIXED = 1 << 0,	 /* N is given, never scaled by the runner */
-	BENCH_INFO = 1 << 1,	 /* informational: not a race to be won */
-	BENCH_HUGE = 1 << 2,	 /* more threads than a kernel grants: not natively */
+	BENCH_FIXED = 1 << 0,    /* N is given, never scaled by the runner */
+	BENCH_INFO = 1 << 1,     /* informational: not a race to be won */
+	BENCH_HUGE = 1 << 2,     /* more threads than a kernel grants: not natively */
 	BENCH_EXPLICIT = 1 << 3, /* only when asked for by name */
 };
 
 struct bench_row {
 	const char *name;
 	double (*run)(long n, long size);
-	long n;	   /* operations of a first run, before scaling */
+	long n;    /* operations of a first run, before scaling */
 	long size; /* threads, leaves or depth, whatever the row is made of */
 	unsigned flags;
 	const char *unit;

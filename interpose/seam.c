@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* Where every patched system call arrives, and which way it goes from there. */
+#include "interpose/seam.h"
+
+#include <asm/unistd.h>
+#include <errno.h>
+
+#include "interpose/table.h"
+#include "sched/base/raw.h"
+#include "sched/signal.h"
+
+static seam_body *const bodies[] = {
+	[__NR_clone] = sys_clone,
+	[__NR_clone3] = sys_clone3,
+	[__NR_exit] = sys_exit,
+	[__NR_futex] = sys_futex,
+	[__NR_futex_waitv] = sys_futex_waitv,
+	[__NR_sched_yield] = sys_sched_yield,
+	[__NR_nanosleep] = sys_nanosleep,
+	[__NR_clock_nanosleep] = sys_clock_nanosleep,
+	[__NR_gettid] = sys_gettid,
+	[__NR_set_tid_address] = sys_set_tid_address,
+	[__NR_set_robust_list] = sys_set_robust_list,
+	[__NR_rseq] = sys_rseq,
+	[__NR_rt_sigprocmask] = sys_rt_sigprocmask,
+	[__NR_rt_sigaction] = sys_rt_sigaction,
+	[__NR_rt_sigpending] = sys_rt_sigpending,
+	[__NR_rt_sigtimedwait] = sys_rt_sigtimedwait,
+	[__NR_rt_sigsuspend] = sys_rt_sigsuspend,
+	[__NR_pause] = sys_pause,
+	[__NR_sigaltstack] = sys_sigaltstack,
+	[__NR_tgkill] = sys_tgkill,
+	[__NR_tkill] = sys_tkill,
+	[__NR_rt_tgsigqueueinfo] = sys_rt_tgsigqueueinfo,
+	[__NR_fork] = sys_fork,
+	[__NR_mmap] = sys_mmap,
+	[__NR_mremap] = sys_mremap,
+	[__NR_shmat] = sys_shmat,
+	[__NR_ppoll] = sys_ppoll,
+	[__NR_pselect6] = sys_pselect6,
+	[__NR_epoll_pwait] = sys_epoll_pwait,
+	[__NR_write] = sys_write,
+	[__NR_sendto] = sys_sendto,
+	[__NR_epoll_pwait2] = sys_epoll_pwait,
+	[__NR_execve] = sys_execve,
+	[__NR_execveat] = sys_execveat,
+};
+
+enum { BODIES = sizeof bodies / sizeof *bodies };
+
+long seam_raw(const struct seam *s)
+{
+	return raw6(s->nr, s->arg[0], s->arg[1], s->arg[2], s->arg[3], s->arg[4], s->arg[5]);
+}
+
+long seam_call(struct g *g, struct seam *s, int flags)
+{
+	for (;;) {
+		bool restart = flags & RESTART;
+		unsigned ran;
+		long r;
+
+		sched_enter_syscall(g);
+		if (flags & INTR)
+			r = arch_syscall_intr(s->nr, s->arg, &g->m->attn);
+		else
+			r = seam_raw(s);
+		sched_exit_syscall(g);
+		if (r != -EINTR || !(flags & INTR))
+			return r;
+		sig_drain(g->m);
+		if (atomic_fetch_and(&g->m->attn, ~(uint32_t)ATTN_PREEMPT) & ATTN_PREEMPT)
+			sched_yield_g(g);
+		ran = sig_deliver(g, &restart);
+		if (ran && !restart)
+			return r;
+	}
+}
+
+long seam_dispatch(struct seam *s)
+{
+	struct g *g = self_g;
+	const struct row *row;
+	seam_body *body;
+	long r;
+
+	/* A kernel thread that is not ours, or a vfork child that runs on our memory. */
+	if (!g || g->vforked) {
+		if (!g && sched_active()) {
+			if (s->nr == __NR_rt_sigaction)
+				return sys_rt_sigaction(NULL, s);
+			if (s->nr == __NR_mmap)
+				return sys_mmap(NULL, s);
+		}
+		return seam_raw(s);
+	}
+	body = (unsigned long)s->nr < BODIES ? bodies[s->nr] : NULL;
+	if (body) {
+		sched_enter(g);
+		r = body(g, s);
+		sched_leave(g);
+		return r;
+	}
+	row = table_row(s->nr);
+	if (row && row->class != CLASS_POLL && row->class != CLASS_HANDOFF)
+		return seam_raw(s);
+	sched_enter(g);
+	r = seam_call(g, s, row ? row->flags : INTR);
+	sched_leave(g);
+	return r;
+}

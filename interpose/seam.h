@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* Where every patched system call arrives. */
+#ifndef GOTHREADS_SEAM_H
+#define GOTHREADS_SEAM_H
+
+#include "sched/sched.h"
+
+/* Called by arch_seam_entry(): carries out the call in S and returns its result. */
+long seam_dispatch(struct seam *s);
+
+/* The raw call in S. */
+long seam_raw(const struct seam *s);
+
+/* The raw call in S, the P free to go meanwhile. FLAGS (table.h) say whether signals end it. */
+long seam_call(struct g *g, struct seam *s, int flags);
+
+/* The program's timespec as ns: 0, -EFAULT or -EINVAL. */
+long seam_timespec(const void *user, int64_t *ns);
+
+/* Shared mappings: may another process see this address? */
+void memory_note_shared(uintptr_t lo, size_t size);
+bool memory_is_shared(uintptr_t a);
+
+/* A body: G is the current G, entered in the scheduler. */
+typedef long seam_body(struct g *g, struct seam *s);
+
+seam_body sys_clone, sys_clone3, sys_exit, sys_futex, sys_sched_yield, sys_nanosleep,
+	sys_clock_nanosleep, sys_gettid, sys_set_tid_address, sys_set_robust_list, sys_rseq,
+	sys_mmap, sys_mremap, sys_shmat, sys_ppoll, sys_pselect6, sys_epoll_pwait, sys_write, sys_sendto,
+	sys_rt_sigprocmask, sys_rt_sigaction, sys_rt_sigpending, sys_rt_sigtimedwait,
+	sys_rt_sigsuspend, sys_pause, sys_sigaltstack, sys_tgkill, sys_tkill,
+	sys_rt_tgsigqueueinfo, sys_fork, sys_execve, sys_execveat;
+
+seam_body sys_futex_waitv;
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/* futex(2), nanosleep(2), clock_nanosleep(2). */
+#include <errno.h>
+#include <linux/futex.h>
+#include <stddef.h>
+
+#include "interpose/seam.h"
+#include "interpose/table.h"
+#include "sched/base/raw.h"
+#include "sched/futex.h"
+#include "sched/signal.h"
+
+long seam_timespec(const void *user, int64_t *ns)
+{
+	struct timespec ts;
+
+	if (arch_copy_user(&ts, user, sizeof ts))
+		return -EFAULT;
+	if (ts.tv_sec < 0 || ts.tv_nsec < 0 || ts.tv_nsec >= 1000000000)
+		return -EINVAL;
+	*ns = ts.tv_sec > INT64_MAX / 2000000000 ? INT64_MAX / 2
+						 : ts.tv_sec * 1000000000 + ts.tv_nsec;
+	return 0;
+}
+
+/* An absolute time on CLOCK as one on CLOCK_MONOTONIC. */
+static int64_t to_monotonic(clockid_t clock, int64_t t)
+{
+	return clock == CLOCK_MONOTONIC ? t : t - raw_clock_ns(clock) + raw_now();
+}
+
+static long in_kernel(struct g *g, struct seam *s)
+{
+	return seam_call(g, s, INTR | RESTART);
+}
+
+/* A signal's handler runs, then the wait goes on if SA_RESTART says so and there is no timeout. */
+static long wait_restarting(struct g *g, uint32_t *addr, uint32_t val, uint32_t bitset,
+			    int64_t deadline)
+{
+	for (;;) {
+		bool restart = deadline == FUTEX_NEVER;
+		long r = futex_wait(g, addr, val, bitset, deadline);
+
+		if (r != -EINTR)
+			return r;
+		if (sig_deliver(g, &restart) && !restart)
+			return r;
+	}
+}
+
+/* Handlers run between tries; a PI wait always goes on. */
+static long lock_pi(struct g *g, uint32_t *addr, int64_t deadline, int try)
+{
+	for (;;) {
+		long r = futex_lock_pi(g, addr, deadline, try);
+
+		if (r != -EINTR)
+			return r;
+		sig_deliver(g, NULL);
+	}
+}
+
+static long sys_futex_pi(struct g *g, struct seam *s, int op)
+{
+	uint32_t *addr = (uint32_t *)s->arg[0];
+	int64_t deadline = FUTEX_NEVER;
+	int cmd = op & FUTEX_CMD_MASK;
+	long r;
+
+	if ((op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_LOCK_PI2)
+		return -ENOSYS;
+	if (s->arg[3] && (cmd == FUTEX_LOCK_PI || cmd == FUTEX_LOCK_PI2)) {
+		r = seam_timespec((void *)s->arg[3], &deadline);
+		if (r)
+			return r;
+		if (cmd == FUTEX_LOCK_PI || (op & FUTEX_CLOCK_REALTIME))
+			deadline = to_monotonic(CLOCK_REALTIME, deadline);
+	}
+	if ((uintptr_t)addr & 3)
+		return -EINVAL;
+	if (!(op & FUTEX_PRIVATE_FLAG) && memory_is_shared((uintptr_t)addr))
+		return in_kernel(g, s);
+	if (cmd == FUTEX_UNLOCK_PI)
+		return futex_unlock_pi(g, addr);
+	return lock_pi(g, addr, deadline, cmd == FUTEX_TRYLOCK_PI);
+}
+
+long sys_futex(struct g *g, struct seam *s)
+{
+	uint32_t *addr = (uint32_t *)s->arg[0], *addr2 = (uint32_t *)s->arg[4];
+	uint32_t val = (uint32_t)s->arg[2], val3 = (uint32_t)s->arg[5], n2 = (uint32_t)s->arg[3];
+	int op = (int)s->arg[1], cmd = op & FUTEX_CMD_MASK;
+	int64_t deadline = FUTEX_NEVER;
+	long r;
+
+	if (cmd == FUTEX_LOCK_PI || cmd == FUTEX_LOCK_PI2 || cmd == FUTEX_TRYLOCK_PI ||
+	    cmd == FUTEX_UNLOCK_PI)
+		return sys_futex_pi(g, s, op);
+	if (!(op & FUTEX_PRIVATE_FLAG) && memory_is_shared((uintptr_t)addr))
+		return in_kernel(g, s);
+	if ((op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET)
+		return -ENOSYS;
+	if ((uintptr_t)addr & 3)
+		return -EINVAL;
+	if ((cmd == FUTEX_REQUEUE || cmd == FUTEX_CMP_REQUEUE || cmd == FUTEX_WAKE_OP) &&
+	    (uintptr_t)addr2 & 3)
+		return -EINVAL;
+	switch (cmd) {
+	case FUTEX_WAIT:
+	case FUTEX_WAIT_BITSET:
+		if (s->arg[3]) {
+			r = seam_timespec((void *)s->arg[3], &deadline);
+			if (r)
+				return r;
+			if (cmd == FUTEX_WAIT)
+				deadline += raw_now();
+			else if (op & FUTEX_CLOCK_REALTIME)
+				deadline = to_monotonic(CLOCK_REALTIME, deadline);
+		}
+		return wait_restarting(g, addr, val,
+				       cmd == FUTEX_WAIT ? FUTEX_BITSET_MATCH_ANY : val3, deadline);
+	case FUTEX_WAKE:
+		return futex_wake(addr, val, FUTEX_BITSET_MATCH_ANY);
+	case FUTEX_WAKE_BITSET:
+		return futex_wake(addr, val, val3);
+	case FUTEX_REQUEUE:
+		return futex_requeue(addr, addr2, val, n2, NULL, 0);
+	case FUTEX_CMP_REQUEUE:
+		return futex_requeue(addr, addr2, val, n2, &val3, 1);
+	case FUTEX_WAKE_OP:
+		return futex_wake_op(addr, addr2, val, n2, val3);
+	}
+	/* Unknown to us, FUTEX_WAIT_REQUEUE_PI among them: the kernel's queues are not ours, so that to
+	 * ask it would be to wait for a wake that comes here. */
+	return -ENOSYS;
+}
+
+/* Can another process wake one of these words? Then all are the kernel's to watch. */
+static bool any_shared(const struct futex_waitv *v, uint32_t n)
+{
+	struct futex_waitv one;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (arch_copy_user(&one, &v[i], sizeof one) == 0 &&
+		    !(one.flags & FUTEX_PRIVATE_FLAG) && memory_is_shared((uintptr_t)one.uaddr))
+			return true;
+	return false;
+}
+
+long sys_futex_waitv(struct g *g, struct seam *s)
+{
+	const struct futex_waitv *v = (const struct futex_waitv *)s->arg[0];
+	uint32_t n = (uint32_t)s->arg[1];
+	clockid_t clock = (clockid_t)s->arg[4];
+	int64_t deadline = FUTEX_NEVER;
+	long r;
+
+	if ((uint32_t)s->arg[2] || !n || n > FUTEX_WAITV_MAX || !v)
+		return -EINVAL;
+	if (s->arg[3]) {
+		if (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME)
+			return -EINVAL;
+		r = seam_timespec((void *)s->arg[3], &deadline);
+		if (r)
+			return r;
+		deadline = to_monotonic(clock, deadline);
+	}
+	if (any_shared(v, n))
+		return in_kernel(g, s);
+	for (;;) {
+		bool restart = true;
+
+		r = futex_wait_many(g, v, n, deadline);
+		if (r != -EINTR || (sig_deliver(g, &restart) && !restart))
+			return r;
+	}
+}
+
+/* Sleeps until DEADLINE; when a handler ended it, REST (if any) gets what was left. */
+static long sleep_until(struct g *g, int64_t deadline, void *rest)
+{
+	for (;;) {
+		uint64_t seq;
+		int64_t left;
+
+		if (deadline <= raw_now())
+			return 0;
+		seq = park_prepare(g, WAIT_SLEEP, 0);
+		if (sig_deliverable(g) && park_cancel(g, seq)) {
+			if (sig_deliver(g, NULL) == 0)
+				continue;
+		} else if (park_until(g, seq, deadline) != -EINTR || sig_deliver(g, NULL) == 0) {
+			continue;
+		}
+		left = deadline - raw_now();
+		if (rest) {
+			struct timespec ts = { 0, 0 };
+
+			if (left > 0)
+				ts = (struct timespec){ left / 1000000000, left % 1000000000 };
+			if (arch_copy_user(rest, &ts, sizeof ts))
+				return -EFAULT;
+		}
+		return -EINTR;
+	}
+}
+
+long sys_nanosleep(struct g *g, struct seam *s)
+{
+	int64_t ns;
+	long r = seam_timespec((void *)s->arg[0], &ns);
+
+	return r ? r : sleep_until(g, raw_now() + ns, (void *)s->arg[1]);
+}
+
+long sys_clock_nanosleep(struct g *g, struct seam *s)
+{
+	clockid_t clock = (clockid_t)s->arg[0];
+	int64_t ns;
+	long r;
+
+	if (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME && clock != CLOCK_BOOTTIME)
+		return in_kernel(g, s);
+	r = seam_timespec((void *)s->arg[2], &ns);
+	if (r)
+		return r;
+	if (s->arg[1] & TIMER_ABSTIME)
+		return sleep_until(g, to_monotonic(clock, ns), NULL);
+	return sleep_until(g, raw_now() + ns, (void *)s->arg[3]);
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* Signals: masks, dispositions, sending, waiting. */
+#include <errno.h>
+#include <stddef.h>
+
+#include "interpose/seam.h"
+#include "sched/base/raw.h"
+#include "sched/gtab.h"
+#include "sched/signal.h"
+
+enum { SIGSET = 8 };
+
+long sys_rt_sigaction(struct g *g, struct seam *s)
+{
+	struct sig_action act, old;
+	long r;
+
+	(void)g;
+	if (s->arg[3] != SIGSET)
+		return -EINVAL;
+	if (s->arg[1] && arch_copy_user(&act, (void *)s->arg[1], sizeof act))
+		return -EFAULT;
+	r = sig_set_action((int)s->arg[0], s->arg[1] ? &act : NULL, &old);
+	if (r == 0 && s->arg[2] && arch_copy_user((void *)s->arg[2], &old, sizeof old))
+		return -EFAULT;
+	return r;
+}
+
+long sys_rt_sigprocmask(struct g *g, struct seam *s)
+{
+	uint64_t old = atomic_load_explicit(&g->sigmask, memory_order_relaxed), set, mask = old;
+
+	if (s->arg[3] != SIGSET)
+		return -EINVAL;
+	if (s->arg[1]) {
+		if (arch_copy_user(&set, (void *)s->arg[1], sizeof set))
+			return -EFAULT;
+		if (s->arg[0] == SIG_BLOCK)
+			mask |= set;
+		else if (s->arg[0] == SIG_UNBLOCK)
+			mask &= ~set;
+		else if (s->arg[0] == SIG_SETMASK)
+			mask = set;
+		else
+			return -EINVAL;
+		sig_set_mask(g, mask);
+	}
+	if (s->arg[2] && arch_copy_user((void *)s->arg[2], &old, sizeof old))
+		return -EFAULT;
+	return 0;
+}
+
+long sys_rt_sigpending(struct g *g, struct seam *s)
+{
+	uint64_t set = sig_pending(g) & atomic_load(&g->sigmask);
+
+	if ((size_t)s->arg[1] > SIGSET)
+		return -EINVAL;
+	return arch_copy_user((void *)s->arg[0], &set, (size_t)s->arg[1]);
+}
+
+static long send(struct seam *s, int32_t tid, int sig, const siginfo_t *info)
+{
+	struct g *to = gtab_find(tid);
+
+	if (!to)
+		return seam_raw(s);
+	if (sig < 0 || sig > 64)
+		return -EINVAL;
+	if (sig == 0)
+		return 0;
+	return sig_send(to, info);
+}
+
+static siginfo_t from_me(int sig)
+{
+	siginfo_t info = {.si_signo = sig, .si_code = SI_TKILL};
+
+	info.si_pid = (pid_t)raw0(SYS_getpid);
+	info.si_uid = (uid_t)raw0(SYS_getuid);
+	return info;
+}
+
+long sys_tgkill(struct g *g, struct seam *s)
+{
+	siginfo_t info = from_me((int)s->arg[2]);
+
+	(void)g;
+	if (s->arg[0] != info.si_pid)
+		return seam_raw(s);
+	return send(s, (int32_t)s->arg[1], (int)s->arg[2], &info);
+}
+
+long sys_tkill(struct g *g, struct seam *s)
+{
+	siginfo_t info = from_me((int)s->arg[1]);
+
+	(void)g;
+	return send(s, (int32_t)s->arg[0], (int)s->arg[1], &info);
+}
+
+long sys_rt_tgsigqueueinfo(struct g *g, struct seam *s)
+{
+	siginfo_t info;
+
+	(void)g;
+	if (arch_copy_user(&info, (void *)s->arg[3], sizeof info))
+		return -EFAULT;
+	info.si_signo = (int)s->arg[2];
+	return send(s, (int32_t)s->arg[1], (int)s->arg[2], &info);
+}
+
+long sys_rt_sigtimedwait(struct g *g, struct seam *s)
+{
+	int64_t deadline = INT64_MAX;
+	siginfo_t info;
+	uint64_t set;
+	long r;
+
+	if (s->arg[3] != SIGSET)
+		return -EINVAL;
+	if (arch_copy_user(&set, (void *)s->arg[0], sizeof set))
+		return -EFAULT;
+	if (s->arg[2]) {
+		r = seam_timespec((void *)s->arg[2], &deadline);
+		if (r)
+			return r;
+		deadline += raw_now();
+	}
+	r = sig_wait(g, set, &info, deadline);
+	if (r > 0 && s->arg[1] && arch_copy_user((void *)s->arg[1], &info, sizeof info))
+		return -EFAULT;
+	return r;
+}
+
+/* Until a handler has run. */
+static long pause_g(struct g *g)
+{
+	for (;;) {
+		uint64_t seq = park_prepare(g, WAIT_PAUSE, 0);
+
+		if (!sig_deliverable(g) || !park_cancel(g, seq))
+			park(g);
+		if (sig_deliver(g, NULL))
+			return -EINTR;
+	}
+}
+
+long sys_pause(struct g *g, struct seam *s)
+{
+	(void)s;
+	return pause_g(g);
+}
+
+long sys_rt_sigsuspend(struct g *g, struct seam *s)
+{
+	uint64_t mask, old = atomic_load(&g->sigmask);
+	long r;
+
+	if (s->arg[1] != SIGSET)
+		return -EINVAL;
+	if (arch_copy_user(&mask, (void *)s->arg[0], sizeof mask))
+		return -EFAULT;
+	g->sigsaved = old;
+	g->sigsaved_valid = true;
+	sig_set_mask(g, mask);
+	r = pause_g(g);
+	if (g->sigsaved_valid) {
+		g->sigsaved_valid = false;
+		sig_set_mask(g, old);
+	}
+	return r;
+}
+
+long sys_sigaltstack(struct g *g, struct seam *s)
+{
+	stack_t st, old = {.ss_sp = (void *)g->alt.sp, .ss_size = g->alt.size, .ss_flags = g->alt.flags};
+	uintptr_t sp = (uintptr_t)s;
+	bool on = !(g->alt.flags & SS_DISABLE) && sp - g->alt.sp < g->alt.size;
+
+	if (on)
+		old.ss_flags |= SS_ONSTACK;
+	if (s->arg[0]) {
+		if (arch_copy_user(&st, (void *)s->arg[0], sizeof st))
+			return -EFAULT;
+		if (on)
+			return -EPERM;
+		if (st.ss_flags & ~(SS_DISABLE | SS_ONSTACK | (1 << 31)))
+			return -EINVAL;
+		if (!(st.ss_flags & SS_DISABLE) && st.ss_size < 2048)
+			return -ENOMEM;
+		g->alt.sp = (uintptr_t)st.ss_sp;
+		g->alt.size = st.ss_size;
+		g->alt.flags = st.ss_flags & ~SS_ONSTACK;
+	}
+	if (s->arg[1] && arch_copy_user((void *)s->arg[1], &old, sizeof old))
+		return -EFAULT;
+	return 0;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a thread: clone, exit, tids, and what a new thread tells the kernel about itself. */
+#include <errno.h>
+#include <linux/sched.h>
+#include <stddef.h>
+
+#include "interpose/seam.h"
+#include "sched/base/mem.h"
+#include "sched/base/raw.h"
+#include "sched/futex.h"
+#include "sched/gtab.h"
+#include "sched/signal.h"
+#include "sched/sysmon.h"
+
+static const unsigned long THREAD_FLAGS = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_SETTLS;
+
+struct thread_request {
+	unsigned long flags;
+	uintptr_t stack_lo, stack_top, tls; /* stack_lo 0: not known */
+	int32_t *parent_tid, *child_tid;
+};
+
+static long make_thread(struct g *g, const struct seam *s, const struct thread_request *t)
+{
+	struct g *child = gtab_new(g->m->p);
+	int32_t tid;
+
+	if (!child)
+		return -EAGAIN;
+	sysmon_start();
+	tid = child->tid;
+	child->stack_lo = t->stack_lo;
+	child->stack_hi = t->stack_top;
+	child->clear_tid = t->flags & CLONE_CHILD_CLEARTID ? t->child_tid : NULL;
+	atomic_store_explicit(&child->sigmask, atomic_load(&g->sigmask), memory_order_relaxed);
+	if (t->flags & CLONE_PARENT_SETTID)
+		*t->parent_tid = tid;
+	if (t->flags & CLONE_CHILD_SETTID)
+		*t->child_tid = tid;
+	/* self_g of the new thread, in the TLS block that glibc made for it */
+	*(struct g **)(t->tls + ((uintptr_t)&self_g - arch_get_fs())) = child;
+	arch_prepare_child(child, s, t->stack_top, t->tls);
+	sched_start(child);
+	return tid;
+}
+
+/* A process that shares our memory until it execs (posix_spawn): the parent's G stands aside while
+ * the child runs with its TLS. */
+static long spawn(struct g *g, struct seam *s, uintptr_t stack_top)
+{
+	long r;
+
+	sig_before_exec(g);
+	g->vforked = true;
+	r = stack_top ? arch_clone_child(s, stack_top) : -EINVAL;
+	g->vforked = false;
+	sig_after_failed_exec();
+	return r;
+}
+
+static long child_process(struct g *g, struct seam *s)
+{
+	long r = seam_raw(s);
+
+	if (r == 0) {
+		futex_forked();
+		sysmon_forked();
+		sched_forked(g, (int32_t)raw0(SYS_getpid));
+		sig_forked(g, g->tid);
+	}
+	return r;
+}
+
+long sys_fork(struct g *g, struct seam *s)
+{
+	return child_process(g, s);
+}
+
+long sys_clone(struct g *g, struct seam *s)
+{
+	struct thread_request t = {
+		.flags = (unsigned long)s->arg[0],
+		.stack_top = (uintptr_t)s->arg[1],
+		.parent_tid = (int32_t *)s->arg[2],
+		.child_tid = (int32_t *)s->arg[3],
+		.tls = (uintptr_t)s->arg[4],
+	};
+
+	if ((t.flags & THREAD_FLAGS) == THREAD_FLAGS)
+		return make_thread(g, s, &t);
+	if (t.flags & CLONE_VM)
+		return spawn(g, s, t.stack_top);
+	return child_process(g, s);
+}
+
+long sys_clone3(struct g *g, struct seam *s)
+{
+	struct clone_args a = {0};
+	size_t size = (size_t)s->arg[1];
+
+	if (size > sizeof a)
+		size = sizeof a;
+	if (arch_copy_user(&a, (void *)s->arg[0], size))
+		return -EFAULT;
+	if ((a.flags & THREAD_FLAGS) == THREAD_FLAGS) {
+		struct thread_request t = {
+			.flags = a.flags,
+			.stack_lo = a.stack,
+			.stack_top = a.stack + a.stack_size,
+			.parent_tid = (int32_t *)a.parent_tid,
+			.child_tid = (int32_t *)a.child_tid,
+			.tls = a.tls,
+		};
+
+		return make_thread(g, s, &t);
+	}
+	if (a.flags & CLONE_VM)
+		return spawn(g, s, a.stack + a.stack_size);
+	return child_process(g, s);
+}
+
+long sys_exit(struct g *g, struct seam *s)
+{
+	(void)s;
+	futex_exit_robust(g);
+	sched_exit(g);
+}
+
+long sys_gettid(struct g *g, struct seam *s)
+{
+	(void)s;
+	return g->tid;
+}
+
+long sys_set_tid_address(struct g *g, struct seam *s)
+{
+	g->clear_tid = (int32_t *)s->arg[0];
+	return g->tid;
+}
+
+long sys_set_robust_list(struct g *g, struct seam *s)
+{
+	g->robust = (struct robust_head *)s->arg[0];
+	g->robust_len = (size_t)s->arg[1];
+	return g->main ? seam_raw(s) : 0;
+}
+
+/* The kernel would follow the M, not the G: cpu_id stays "uninitialised", and glibc and the
+ * allocators ask getcpu() instead. */
+long sys_rseq(struct g *g, struct seam *s)
+{
+	(void)g;
+	(void)s;
+	return -ENOSYS;
+}
+
+long sys_sched_yield(struct g *g, struct seam *s)
+{
+	(void)s;
+	sched_yield_g(g);
+	return 0;
+}
+
+static long exec_with_mask(struct g *g, struct seam *s)
+{
+	long r;
+
+	sig_before_exec(g);
+	r = seam_raw(s);
+	sig_after_failed_exec();
+	return r;
+}
+
+long sys_execve(struct g *g, struct seam *s)
+{
+	return exec_with_mask(g, s);
+}
+
+long sys_execveat(struct g *g, struct seam *s)
+{
+	return exec_with_mask(g, s);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gfutex: futex(2) between the Gs of this process.
+ *
+ * All functions want the scheduler entered (sched.h) and return what futex(2) returns: a value, or
+ * -errno. Times are CLOCK_MONOTONIC ns, FUTEX_NEVER for none.
+ */
+#ifndef GOTHREADS_FUTEX_H
+#define GOTHREADS_FUTEX_H
+
+#include <stdint.h>
+
+struct g;
+
+#define FUTEX_NEVER INT64_MAX
+
+long futex_wait(struct g *g, uint32_t *addr, uint32_t val, uint32_t bitset, int64_t deadline);
+/* Anywhere, kernel threads that are no G included. */
+long futex_wake(uint32_t *addr, uint32_t n, uint32_t bitset);
+/* Wake N of ADDR's waiters and move M of the rest to TO, if CMP is NULL or *ADDR == *CMP. Returns the
+ * number woken, and of those moved too if COUNT_MOVED. */
+long futex_requeue(uint32_t *addr, uint32_t *to, uint32_t n, uint32_t m, const uint32_t *cmp,
+		   int count_moved);
+/* FUTEX_WAKE_OP with its encoded operation. */
+long futex_wake_op(uint32_t *addr, uint32_t *addr2, uint32_t n, uint32_t n2, uint32_t op);
+
+/* Take the word: it holds its owner's tid, FUTEX_WAITERS and FUTEX_OWNER_DIED. -EDEADLK when G owns it,
+ * -ESRCH when its owner is no living G, -EINTR when a signal is to be delivered; then try again. With
+ * TRY, -EAGAIN instead of waiting. */
+long futex_lock_pi(struct g *g, uint32_t *addr, int64_t deadline, int try);
+/* Hand the word to its first waiter, or free it. -EPERM when G does not own it. */
+long futex_unlock_pi(struct g *g, uint32_t *addr);
+/* The owner TID has ended: as unlock, but the word keeps or gets FUTEX_OWNER_DIED. */
+void futex_died_pi(int32_t tid, uint32_t *addr);
+
+/* G ends: mark the words of its robust list, wake or hand on. */
+void futex_exit_robust(struct g *g);
+
+struct futex_waitv;
+
+/* Wait on N (1 to 128) words, the program's vector V: the index of the one that was woken. */
+long futex_wait_many(struct g *g, const struct futex_waitv *v, uint32_t n, int64_t deadline);
+
+/* A thread ended: clear the word and wake whoever joins it. */
+void futex_thread_ended(int32_t *clear_tid);
+
+/* In a forked child: nobody waits. */
+void futex_forked(void);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* The buckets of gfutex, for futex*.c alone. Their invariants are at the head of futex.c. */
+#ifndef GOTHREADS_FUTEX_INTERNAL_H
+#define GOTHREADS_FUTEX_INTERNAL_H
+
+#include "sched/types.h"
+
+enum { FUTEX_BUCKETS = 1024 };
+
+struct bucket;
+
+struct waiter {
+	struct waiter *next, *prev;
+	struct g *g;
+	uint64_t seq;
+	uint32_t *addr;
+	uint32_t bitset;
+	int32_t result; /* of the park, when it is woken: 0, or the index of a futex_waitv */
+	bool pi;        /* waits to own the word; no ordinary wake or requeue sees it */
+	struct bucket *_Atomic bucket; /* NULL when in none [lock: that bucket's] */
+};
+
+struct bucket {
+	struct lock lock;
+	struct waiter *head, *tail;
+} __attribute__((aligned(CACHE_LINE)));
+
+extern struct bucket futex_buckets[FUTEX_BUCKETS];
+
+static inline struct bucket *bucket_of(const uint32_t *addr)
+{
+	/* Knuth's multiplicative hash (TAOCP 6.4) */
+	return &futex_buckets[((uintptr_t)addr >> 2) * 2654435769u >> 8 & (FUTEX_BUCKETS - 1)];
+}
+
+static inline void insert_locked(struct bucket *b, struct waiter *w)
+{
+	w->next = NULL;
+	w->prev = b->tail;
+	if (b->tail)
+		b->tail->next = w;
+	else
+		b->head = w;
+	b->tail = w;
+	atomic_store_explicit(&w->bucket, b, memory_order_release);
+}
+
+static inline void remove_locked(struct bucket *b, struct waiter *w)
+{
+	if (w->prev)
+		w->prev->next = w->next;
+	else
+		b->head = w->next;
+	if (w->next)
+		w->next->prev = w->prev;
+	else
+		b->tail = w->prev;
+	atomic_store_explicit(&w->bucket, NULL, memory_order_release);
+}
+
+/* Take W off whatever bucket it is in. */
+void futex_leave(struct waiter *w);
+
+#endif

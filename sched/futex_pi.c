@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The PI operations of futex(2) between Gs: the word names its owner.
+ *
+ * Priorities are not inherited, for Gs have none; what is kept is the protocol of the word. From the
+ * moment that a waiter has set FUTEX_WAITERS, nobody takes the word by itself: only what runs under
+ * the bucket's lock changes its owner, and it hands the word on before the new owner runs. A waiter
+ * whose park something else has ended is passed over, and will find the word as it then is.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <stddef.h>
+
+#include "sched/arch/arch.h"
+#include "sched/futex.h"
+#include "sched/futex_internal.h"
+#include "sched/gtab.h"
+#include "sched/sched.h"
+#include "sched/signal.h"
+
+static bool waits_pi(const struct waiter *w, const uint32_t *addr)
+{
+	return w->pi && w->addr == addr;
+}
+
+/* Give ADDR to the first that still waits, with FLAG in the word, or to nobody. The new owner, which
+ * the caller must make ready once the lock is released. */
+static struct g *hand_on_locked(struct bucket *b, uint32_t *addr, uint32_t flag)
+{
+	struct g *owner = NULL;
+	uint32_t word = flag;
+
+	for (struct waiter *w = b->head, *next; w; w = next) {
+		next = w->next;
+		if (!waits_pi(w, addr))
+			continue;
+		if (owner) {
+			word |= FUTEX_WAITERS;
+			break;
+		}
+		struct g *g = w->g;
+		uint64_t seq = w->seq;
+
+		/* Off the bucket first: once claimed, the G may run and w be gone. */
+		remove_locked(b, w);
+		if (park_claim(g, seq, 0)) {
+			owner = g;
+			word |= (uint32_t)g->tid;
+		}
+	}
+	__atomic_store_n(addr, word, __ATOMIC_SEQ_CST);
+	return owner;
+}
+
+/* 0 when G got the word, -EAGAIN when it must wait and FUTEX_WAITERS is set (unless TRY). */
+static long take_locked(struct g *g, uint32_t *addr, int try)
+{
+	uint32_t v = __atomic_load_n(addr, __ATOMIC_SEQ_CST), want, tid;
+
+	do {
+		tid = v & FUTEX_TID_MASK;
+		if (tid == (uint32_t)g->tid)
+			return -EDEADLK;
+		if (!tid)
+			want = (v & (FUTEX_WAITERS | FUTEX_OWNER_DIED)) | (uint32_t)g->tid;
+		else if (try)
+			return -EAGAIN;
+		else if (!gtab_find((int32_t)tid))
+			return -ESRCH;
+		else
+			want = v | FUTEX_WAITERS;
+	} while (!__atomic_compare_exchange_n(addr, &v, want, false, __ATOMIC_SEQ_CST,
+					      __ATOMIC_SEQ_CST));
+	return tid ? -EAGAIN : 0;
+}
+
+long futex_lock_pi(struct g *g, uint32_t *addr, int64_t deadline, int try)
+{
+	struct bucket *b = bucket_of(addr);
+	struct waiter w = { .g = g, .addr = addr, .pi = true };
+	uint32_t v;
+	long r;
+
+	/* Before the lock: a fault here must not leave it held. */
+	if (arch_copy_user(&v, addr, sizeof v))
+		return -EFAULT;
+	lock_acquire(&b->lock);
+	r = take_locked(g, addr, try);
+	if (r != -EAGAIN || try) {
+		lock_release(&b->lock);
+		return r;
+	}
+	w.seq = park_prepare(g, WAIT_FUTEX_PI, (uintptr_t)addr);
+	insert_locked(b, &w);
+	lock_release(&b->lock);
+	/* B5, as in futex_wait() */
+	if (sig_deliverable(g) && park_cancel(g, w.seq))
+		r = -EINTR;
+	else
+		r = deadline == FUTEX_NEVER ? park(g) : park_until(g, w.seq, deadline);
+	futex_leave(&w);
+	return r;
+}
+
+long futex_unlock_pi(struct g *g, uint32_t *addr)
+{
+	struct bucket *b = bucket_of(addr);
+	struct g *owner;
+	uint32_t v;
+
+	if (arch_copy_user(&v, addr, sizeof v))
+		return -EFAULT;
+	if ((v & FUTEX_TID_MASK) != (uint32_t)g->tid)
+		return -EPERM;
+	/* G owns the word: only it can pass it on, so that what was read stays true. */
+	lock_acquire(&b->lock);
+	owner = hand_on_locked(b, addr, 0);
+	lock_release(&b->lock);
+	if (owner)
+		sched_ready(owner);
+	return 0;
+}
+
+void futex_died_pi(int32_t tid, uint32_t *addr)
+{
+	struct bucket *b = bucket_of(addr);
+	struct g *owner = NULL;
+
+	lock_acquire(&b->lock);
+	if ((__atomic_load_n(addr, __ATOMIC_SEQ_CST) & FUTEX_TID_MASK) == (uint32_t)tid)
+		owner = hand_on_locked(b, addr, FUTEX_OWNER_DIED);
+	lock_release(&b->lock);
+	if (owner)
+		sched_ready(owner);
+}

@@ -1,0 +1,808 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scheduler: which G runs on which M, by the right of which P.
+ *
+ * The problem. Gs become runnable on one M while another is about to sleep; waking too few Ms
+ * leaves processors idle with work waiting, waking too many wastes them, and a wake-up costs a
+ * microsecond. As in the Go runtime (src/runtime/proc.go, "Worker thread parking/unparking"):
+ *
+ *  - Whoever makes a G runnable wakes one more M, only if there is an idle P and no M is spinning
+ *    (looking for work). The spinning M, when it finds work, wakes the next one: so all get up, one
+ *    after the other, without a storm.
+ *  - An M that is about to sleep gives up its P, then stops spinning, and only then looks at all
+ *    queues once more.
+ *
+ * The tricky race is between that last look and a G that is submitted at that moment. Submitter:
+ * queue the G; full barrier; read n_spinning. Sleeper: decrement n_spinning; full barrier; read the
+ * queues. One of the two sees the other (store buffering, both barriers seq_cst; the partners are
+ * marked B1). If it is the sleeper, it takes a P again; if the submitter, it wakes an M.
+ *
+ * The other rule concerns stacks: a parked G may be woken, and taken by another M, before it has
+ * left its stack. The taker waits for g->on_cpu to fall (acquire), which the code that comes next
+ * on the first M clears (release, B2) in finish_switch(): the first thing that runs after every
+ * arch_switch(). What may happen only then (the end of a G) is done there too.
+ *
+ * Rules of this file: raw system calls only; never called by a signal handler.
+ */
+#include "sched/proc.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+
+#include "sched/base/fatal.h"
+#include "sched/base/mem.h"
+#include "sched/base/raw.h"
+#include "sched/gtab.h"
+#include "sched/runq.h"
+#include "sched/timer.h"
+
+__thread struct g *self_g;
+struct sched sched;
+int (*raw_vdso_clock_gettime)(clockid_t, struct timespec *);
+void (*sched_exit_wake)(int32_t *clear_tid);
+void (*sched_m_started)(struct m *m);
+void (*sched_m_attend)(struct m *m);
+
+enum {
+	G0_STACK = 32 << 10,
+	SIG_STACK = 32 << 10,
+	GLOBAL_EVERY = 61, /* decisions between looks at the global queue first (Go's number) */
+	STEAL_TRIES = 4,
+};
+
+static void m_loop(struct m *m);
+
+/* ---- lists under sched.lock --------------------------------------------------------------- */
+
+static void pidle_put_locked(struct p *p)
+{
+	atomic_store_explicit(&p->status, P_IDLE, memory_order_relaxed);
+	p->m = NULL;
+	p->link = sched.idle_ps;
+	sched.idle_ps = p;
+	atomic_fetch_add(&sched.n_idle_ps, 1);
+}
+
+static struct p *pidle_get_locked(void)
+{
+	struct p *p = sched.idle_ps;
+
+	if (p) {
+		sched.idle_ps = p->link;
+		atomic_fetch_sub(&sched.n_idle_ps, 1);
+	}
+	return p;
+}
+
+static void acquire_p(struct m *m, struct p *p)
+{
+	m->p = p;
+	p->m = m;
+	atomic_store_explicit(&p->status, P_RUNNING, memory_order_release);
+}
+
+static void globq_put(struct g *g)
+{
+	lock_acquire(&sched.lock);
+	gqueue_push(&sched.globq, g);
+	atomic_store(&sched.n_global, sched.globq.n);
+	lock_release(&sched.lock);
+}
+
+/* One G to run now, and a fair share of the rest into P's ring. */
+static struct g *globq_get(struct p *p, uint32_t max)
+{
+	struct g *first;
+	uint32_t n;
+
+	if (atomic_load_explicit(&sched.n_global, memory_order_relaxed) == 0)
+		return NULL;
+	lock_acquire(&sched.lock);
+	first = gqueue_pop(&sched.globq);
+	n = sched.globq.n / sched.n_procs;
+	if (n > max - 1)
+		n = max - 1;
+	for (struct g *g; n && runq_len(&p->runq) < RUNQ_SIZE / 2 && (g = gqueue_pop(&sched.globq)); n--)
+		runq_put(&p->runq, g, false);
+	atomic_store(&sched.n_global, sched.globq.n);
+	lock_release(&sched.lock);
+	return first;
+}
+
+/* ---- Ms ------------------------------------------------------------------------------------ */
+
+static struct m *m_new(void)
+{
+	size_t below = mem_round(sched.tls_below, 64), tls = below + MEM_PAGE;
+	size_t size = sizeof(struct m) + 64;
+	struct m *m = mem_pages(mem_round(size, MEM_PAGE) + tls + G0_STACK + SIG_STACK);
+	char *at = (char *)m + mem_round(size, MEM_PAGE);
+	void **tp;
+
+	if (!m)
+		return NULL;
+	/* The zeroed block that FS points to on g0: there self_g is NULL. */
+	tp = (void **)(at + below);
+	tp[0] = tp;
+	tp[2] = tp;
+	m->g0.ctx.fs = (uintptr_t)tp;
+	m->g0.m = m;
+	m->stack = at + tls;
+	m->stack_size = G0_STACK;
+	m->sigstack = m->stack + G0_STACK;
+	m->sigstack_size = SIG_STACK;
+	lock_acquire(&sched.lock);
+	m->id = sched.n_ms++;
+	m->all_link = sched.all_ms;
+	sched.all_ms = m;
+	lock_release(&sched.lock);
+	return m;
+}
+
+static void m_start(void *arg)
+{
+	struct m *m = arg;
+
+	if (sched_m_started)
+		sched_m_started(m);
+	acquire_p(m, m->nextp);
+	m->nextp = NULL;
+	m_loop(m);
+}
+
+long sched_clone_m(struct m *m, void (*fn)(void *))
+{
+	const unsigned long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+				    CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
+				    CLONE_PARENT_SETTID | CLONE_CHILD_SETTID;
+
+	return arch_clone_m(flags, m->stack + m->stack_size, fn, m, (void *)m->g0.ctx.fs, &m->tid);
+}
+
+static void m_wake(struct m *m)
+{
+	atomic_store(&m->park, 1);
+	raw3(SYS_futex, &m->park, FUTEX_WAKE_PRIVATE, 1);
+}
+
+/* Run P on some M; P is nobody's. SPINNING: the caller has counted a spinning M for it. */
+static void start_m(struct p *p, bool spinning)
+{
+	struct m *m;
+
+	lock_acquire(&sched.lock);
+	if (!p) {
+		p = pidle_get_locked();
+		if (!p) {
+			lock_release(&sched.lock);
+			if (spinning)
+				atomic_fetch_sub(&sched.n_spinning, 1);
+			return;
+		}
+	}
+	m = sched.idle_ms;
+	if (m) {
+		sched.idle_ms = m->link;
+		sched.n_idle_ms--;
+	}
+	lock_release(&sched.lock);
+	if (m) {
+		m->nextp = p;
+		m->spinning = spinning;
+		m_wake(m);
+		return;
+	}
+	m = m_new();
+	if (m) {
+		m->nextp = p;
+		m->spinning = spinning;
+		if (!raw_failed(sched_clone_m(m, m_start)))
+			return;
+		/* No more kernel threads: the work stays queued, and whoever has a P will come to it. */
+	}
+	if (spinning)
+		atomic_fetch_sub(&sched.n_spinning, 1);
+	lock_acquire(&sched.lock);
+	pidle_put_locked(p);
+	lock_release(&sched.lock);
+}
+
+void sched_wake_p(void)
+{
+	uint32_t none = 0;
+
+	atomic_thread_fence(memory_order_seq_cst); /* B1: the G was queued before */
+	if (atomic_load(&sched.n_idle_ps) == 0 || atomic_load(&sched.n_spinning) != 0)
+		return;
+	if (atomic_compare_exchange_strong(&sched.n_spinning, &none, 1))
+		start_m(NULL, true);
+}
+
+/* P has lost its M: to another one if there is work, else to the idle list. */
+void sched_handoff_p(struct p *p)
+{
+	if (!runq_empty(&p->runq) || atomic_load(&sched.n_global) != 0) {
+		start_m(p, false);
+		return;
+	}
+	lock_acquire(&sched.lock);
+	if (sched.globq.n) {
+		lock_release(&sched.lock);
+		start_m(p, false);
+		return;
+	}
+	pidle_put_locked(p);
+	lock_release(&sched.lock);
+	if (timer_next(p) != INT64_MAX)
+		sched_timer_earlier(timer_next(p));
+}
+
+static int64_t all_timers_next(void)
+{
+	int64_t next = INT64_MAX;
+
+	for (uint32_t i = 0; i < sched.n_procs; i++) {
+		int64_t t = timer_next(&sched.ps[i]);
+
+		if (t < next)
+			next = t;
+	}
+	return next;
+}
+
+/* A deadline was added: does the M that sleeps until the earliest one have to get up before? */
+void sched_timer_earlier(int64_t when)
+{
+	struct m *m;
+
+	atomic_thread_fence(memory_order_seq_cst); /* B3: with m_sleep() */
+	m = atomic_load(&sched.timer_m);
+	if (m && when < atomic_load(&sched.timer_when)) {
+		uint32_t asleep = 0;
+
+		if (atomic_compare_exchange_strong(&m->park, &asleep, 2))
+			raw3(SYS_futex, &m->park, FUTEX_WAKE_PRIVATE, 1);
+	}
+}
+
+/* The watcher sleeps while all Ps are idle; one is not any more. Partner: sysmon's loop (B4). */
+static void wake_watcher(void)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load(&sched.watcher_asleep) && atomic_exchange(&sched.watcher_asleep, 0))
+		raw3(SYS_futex, &sched.watcher_asleep, FUTEX_WAKE_PRIVATE, 1);
+}
+
+/* M has no P: sleep until somebody hands one over, or a timer is due and a P idle. */
+static void m_sleep(struct m *m)
+{
+	struct m *nobody = NULL;
+	bool keeper;
+
+	lock_acquire(&sched.lock);
+	atomic_store(&m->park, 0);
+	m->link = sched.idle_ms;
+	sched.idle_ms = m;
+	sched.n_idle_ms++;
+	lock_release(&sched.lock);
+	keeper = atomic_compare_exchange_strong(&sched.timer_m, &nobody, m);
+	while (atomic_load(&m->park) != 1) {
+		struct timespec ts, *timeout = NULL;
+		uint32_t again = 2;
+		long r;
+
+		atomic_compare_exchange_strong(&m->park, &again, 0);
+		/* A handler on this M sets attn, then park to 2, so this look or the futex call sees it. */
+		if (atomic_load(&m->attn) && sched_m_attend) {
+			sched_m_attend(m);
+			continue;
+		}
+		if (keeper) {
+			int64_t next;
+
+			atomic_store(&sched.timer_when, INT64_MAX);
+			atomic_thread_fence(memory_order_seq_cst); /* B3 */
+			next = all_timers_next();
+			atomic_store(&sched.timer_when, next);
+			atomic_thread_fence(memory_order_seq_cst);
+			if (all_timers_next() < next)
+				continue;
+			if (next != INT64_MAX) {
+				ts.tv_sec = next / 1000000000;
+				ts.tv_nsec = next % 1000000000;
+				timeout = &ts;
+			}
+		}
+		r = raw6(SYS_futex, (long)&m->park, FUTEX_WAIT_BITSET_PRIVATE, 0, (long)timeout, 0,
+			 FUTEX_BITSET_MATCH_ANY);
+		if (r == -ETIMEDOUT && keeper) {
+			struct p *p = NULL;
+			struct m **at;
+
+			lock_acquire(&sched.lock);
+			for (at = &sched.idle_ms; *at && *at != m;)
+				at = &(*at)->link;
+			/* Not on the list any more: a P is on its way to us. */
+			if (*at && (p = pidle_get_locked())) {
+				*at = m->link;
+				sched.n_idle_ms--;
+			}
+			lock_release(&sched.lock);
+			if (p) {
+				m->nextp = p;
+				m->spinning = false;
+				break;
+			}
+			/* All Ps are busy: they see their timers themselves, but do not spin here. */
+			raw_pause();
+			if (*at) {
+				struct timespec ms = {0, 1000000};
+
+				raw4(SYS_futex, &m->park, FUTEX_WAIT_PRIVATE, 0, &ms);
+			}
+		}
+	}
+	if (keeper) {
+		atomic_store(&sched.timer_when, INT64_MAX);
+		atomic_store(&sched.timer_m, NULL);
+	}
+	acquire_p(m, m->nextp);
+	m->nextp = NULL;
+	wake_watcher();
+}
+
+/* ---- switching ----------------------------------------------------------------------------- */
+
+static void g_reap(struct m *m, struct g *g)
+{
+	int32_t *clear = g->clear_tid;
+
+	gtab_free(m->p, g);
+	if (clear && sched_exit_wake)
+		sched_exit_wake(clear);
+	if (gtab_alive() == 0)
+		raw1(SYS_exit_group, 0);
+}
+
+/* The first thing after every switch: M has left m->prev's stack. */
+static void finish_switch(struct m *m)
+{
+	struct g *prev = m->prev;
+
+	m->prev = NULL;
+	if (!prev || prev == &m->g0)
+		return;
+	if (atomic_load_explicit(&prev->status, memory_order_relaxed) == G_DEAD)
+		g_reap(m, prev);
+	else
+		atomic_store_explicit(&prev->on_cpu, 0, memory_order_release); /* B2 */
+}
+
+static void run_g(struct m *m, struct g *from, struct g *to)
+{
+	while (atomic_load_explicit(&to->on_cpu, memory_order_acquire)) /* B2 */
+		raw_pause();
+	atomic_store_explicit(&to->on_cpu, 1, memory_order_relaxed);
+	to->m = m;
+	atomic_store_explicit(&to->status, G_RUNNING, memory_order_relaxed);
+	atomic_store_explicit(&m->curg, to, memory_order_relaxed);
+	atomic_fetch_add_explicit(&m->p->tick, 1, memory_order_relaxed);
+	m->prev = from;
+	arch_switch(from, to);
+	finish_switch(from->m);
+}
+
+static struct g *pick_local(struct p *p)
+{
+	struct g *g = NULL;
+
+	if (atomic_load_explicit(&p->tick, memory_order_relaxed) % GLOBAL_EVERY == 0)
+		g = globq_get(p, 1);
+	return g ? g : runq_get(&p->runq);
+}
+
+static void fire(struct timer_fired t, void *arg)
+{
+	(void)arg;
+	if (park_claim(t.g, t.seq, -ETIMEDOUT))
+		sched_ready(t.g);
+}
+
+static void run_timers(struct p *p)
+{
+	if (timer_next(p) != INT64_MAX)
+		timer_run(p, raw_now(), fire, NULL);
+}
+
+/* G has arranged for its return (it is queued, parked or dead): run something else. */
+static void leave_cpu(struct g *g)
+{
+	struct m *m = g->m;
+	struct g *next = NULL;
+
+	if (m->p) {
+		run_timers(m->p);
+		next = pick_local(m->p);
+	}
+	if (next == g) {
+		atomic_store_explicit(&g->status, G_RUNNING, memory_order_relaxed);
+		return;
+	}
+	if (next) {
+		run_g(m, g, next);
+		return;
+	}
+	atomic_store_explicit(&m->curg, NULL, memory_order_relaxed);
+	m->prev = g;
+	arch_switch(g, &m->g0);
+	finish_switch(g->m);
+}
+
+/* Called by arch_child_tail() on a new G's stack. */
+void sched_child_started(void);
+void sched_child_started(void)
+{
+	struct g *g = self_g;
+
+	finish_switch(g->m);
+	sched_leave(g);
+}
+
+/* ---- finding work -------------------------------------------------------------------------- */
+
+static struct g *steal(struct m *m)
+{
+	struct p *p = m->p;
+
+	for (int try = 0; try < STEAL_TRIES; try++) {
+		uint32_t start;
+
+		p->rand = p->rand * 1664525 + 1013904223;
+		start = p->rand >> 16;
+		for (uint32_t i = 0; i < sched.n_procs; i++) {
+			struct p *v = &sched.ps[(start + i) % sched.n_procs];
+			struct g *g;
+
+			if (v == p)
+				continue;
+			if (timer_next(v) != INT64_MAX && timer_next(v) <= raw_now()) {
+				run_timers(v);
+				g = runq_get(&p->runq);
+				if (g)
+					return g;
+			}
+			g = runq_steal(&p->runq, &v->runq, try == STEAL_TRIES - 1);
+			if (g)
+				return g;
+		}
+	}
+	return NULL;
+}
+
+/* Is there anything to run anywhere? */
+static bool work_anywhere(void)
+{
+	if (atomic_load(&sched.n_global))
+		return true;
+	for (uint32_t i = 0; i < sched.n_procs; i++)
+		if (!runq_empty(&sched.ps[i].runq))
+			return true;
+	return all_timers_next() <= raw_now();
+}
+
+static struct g *find_runnable(struct m *m)
+{
+	for (;;) {
+		struct p *p = m->p;
+		struct g *g;
+
+		if (!p) {
+			m_sleep(m);
+			continue;
+		}
+		run_timers(p);
+		g = pick_local(p);
+		if (!g)
+			g = globq_get(p, RUNQ_SIZE / 2);
+		if (g)
+			return g;
+		if (m->spinning ||
+		    2 * atomic_load(&sched.n_spinning) < sched.n_procs - atomic_load(&sched.n_idle_ps)) {
+			if (!m->spinning) {
+				m->spinning = true;
+				atomic_fetch_add(&sched.n_spinning, 1);
+			}
+			g = steal(m);
+			if (g)
+				return g;
+		}
+		lock_acquire(&sched.lock);
+		if (sched.globq.n) {
+			lock_release(&sched.lock);
+			continue;
+		}
+		m->p = NULL;
+		pidle_put_locked(p);
+		lock_release(&sched.lock);
+		if (m->spinning) {
+			m->spinning = false;
+			atomic_fetch_sub(&sched.n_spinning, 1);
+			atomic_thread_fence(memory_order_seq_cst); /* B1 */
+			if (work_anywhere()) {
+				lock_acquire(&sched.lock);
+				p = pidle_get_locked();
+				lock_release(&sched.lock);
+				if (p) {
+					acquire_p(m, p);
+					m->spinning = true;
+					atomic_fetch_add(&sched.n_spinning, 1);
+				}
+			}
+		}
+	}
+}
+
+static void m_loop(struct m *m)
+{
+	atomic_store_explicit(&m->in_sched, 1, memory_order_relaxed);
+	finish_switch(m);
+	for (;;) {
+		struct g *g = find_runnable(m);
+
+		if (m->spinning) {
+			m->spinning = false;
+			if (atomic_fetch_sub(&sched.n_spinning, 1) == 1)
+				sched_wake_p();
+		}
+		run_g(m, &m->g0, g);
+	}
+}
+
+/* ---- what Gs ask for ----------------------------------------------------------------------- */
+
+/* Queue a runnable G: on the P of the M we are on, or globally. */
+static void enqueue(struct p *p, struct g *g, bool next)
+{
+	atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
+	if (!p) {
+		globq_put(g);
+	} else if (!runq_put(&p->runq, g, next)) {
+		uint32_t n;
+		struct g *list = runq_put_slow(&p->runq, g, &n);
+
+		lock_acquire(&sched.lock);
+		gqueue_push_list(&sched.globq, list, n);
+		atomic_store(&sched.n_global, sched.globq.n);
+		lock_release(&sched.lock);
+	}
+	sched_wake_p();
+}
+
+/* The P that this kernel thread may use now, NULL if none. */
+static struct p *current_p(void)
+{
+	struct g *self = self_g;
+	struct m *m = self ? self->m : NULL;
+
+	return m && atomic_load_explicit(&m->in_sched, memory_order_relaxed) ? m->p : NULL;
+}
+
+void sched_ready(struct g *g)
+{
+	enqueue(current_p(), g, true);
+}
+
+void sched_start(struct g *g)
+{
+	enqueue(current_p(), g, true);
+}
+
+void sched_yield_g(struct g *g)
+{
+	struct p *p = g->m->p;
+
+	run_timers(p);
+	if (runq_empty(&p->runq) && atomic_load_explicit(&sched.n_global, memory_order_relaxed) == 0)
+		return;
+	atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
+	/* Behind all others of this P; the ring full: behind all others at all. */
+	if (!runq_put(&p->runq, g, false))
+		globq_put(g);
+	leave_cpu(g);
+}
+
+_Noreturn void sched_exit(struct g *g)
+{
+	atomic_store_explicit(&g->status, G_DEAD, memory_order_relaxed);
+	leave_cpu(g);
+	throw("a dead G runs");
+}
+
+uint64_t park_prepare(struct g *g, enum wait_reason why, uintptr_t on)
+{
+	uint64_t seq = ++g->park_seq;
+
+	g->wake_result = 0;
+	atomic_store_explicit(&g->wait_on, on, memory_order_relaxed);
+	atomic_store_explicit(&g->wait_reason, why, memory_order_relaxed);
+	atomic_store_explicit(&g->status, G_WAITING, memory_order_relaxed);
+	atomic_store(&g->claim, seq);
+	return seq;
+}
+
+bool park_claim(struct g *g, uint64_t seq, int32_t result)
+{
+	uint64_t expect = seq;
+
+	if (!atomic_compare_exchange_strong(&g->claim, &expect, 0))
+		return false;
+	/* Read by G after it was queued and taken, which orders it. */
+	g->wake_result = result;
+	return true;
+}
+
+bool park_cancel(struct g *g, uint64_t seq)
+{
+	if (!park_claim(g, seq, 0))
+		return false;
+	atomic_store_explicit(&g->status, G_RUNNING, memory_order_relaxed);
+	return true;
+}
+
+int32_t park(struct g *g)
+{
+	leave_cpu(g);
+	return g->wake_result;
+}
+
+int32_t park_until(struct g *g, uint64_t seq, int64_t deadline)
+{
+	int32_t r;
+
+	if (timer_add(g->m->p, &g->timer, deadline, seq) != 0)
+		throw("no memory for a timer");
+	sched_timer_earlier(deadline);
+	r = park(g);
+	timer_del(&g->timer);
+	return r;
+}
+
+/* ---- hand-off ------------------------------------------------------------------------------ */
+
+void sched_enter_syscall(struct g *g)
+{
+	struct m *m = g->m;
+	struct p *p = m->p;
+
+	m->oldp = p;
+	m->p = NULL;
+	atomic_store_explicit(&g->status, G_SYSCALL, memory_order_relaxed);
+	atomic_store(&p->status, P_SYSCALL); /* from here on anybody's */
+}
+
+void sched_block_syscall(struct g *g)
+{
+	struct m *m = g->m;
+	struct p *p = m->p;
+
+	m->oldp = p;
+	m->p = NULL;
+	atomic_store_explicit(&g->status, G_SYSCALL, memory_order_relaxed);
+	sched_handoff_p(p);
+}
+
+void sched_exit_syscall(struct g *g)
+{
+	struct m *m = g->m;
+	struct p *p = m->oldp;
+	uint32_t expect = P_SYSCALL;
+
+	if (p->m == m && atomic_compare_exchange_strong(&p->status, &expect, P_RUNNING)) {
+		m->p = p;
+		atomic_fetch_add_explicit(&p->syscall_tick, 1, memory_order_relaxed);
+		atomic_store_explicit(&g->status, G_RUNNING, memory_order_relaxed);
+		return;
+	}
+	lock_acquire(&sched.lock);
+	p = pidle_get_locked();
+	lock_release(&sched.lock);
+	if (p) {
+		acquire_p(m, p);
+		atomic_store_explicit(&g->status, G_RUNNING, memory_order_relaxed);
+		return;
+	}
+	atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
+	globq_put(g);
+	leave_cpu(g);
+}
+
+/* ---- beginning ----------------------------------------------------------------------------- */
+
+static int make_ps(uint32_t n)
+{
+	sched.ps = mem_pages(sizeof(struct p) * n);
+	if (!sched.ps)
+		return -ENOMEM;
+	sched.n_procs = n;
+	for (uint32_t i = 0; i < n; i++) {
+		sched.ps[i].id = i;
+		sched.ps[i].rand = i * 2654435761u + 1;
+		timer_init(&sched.ps[i]);
+	}
+	for (uint32_t i = n; i-- > 1;)
+		pidle_put_locked(&sched.ps[i]);
+	return 0;
+}
+
+static void adopt(struct m *m, struct g *g)
+{
+	arch_prepare_g0(m, m_loop, m->stack, m->stack_size);
+	g->m = m;
+	atomic_store(&g->on_cpu, 1);
+	atomic_store(&g->status, G_RUNNING);
+	atomic_store(&m->curg, g);
+	acquire_p(m, &sched.ps[0]);
+}
+
+int sched_init(const struct sched_config *c)
+{
+	struct g *g;
+	struct m *m;
+	int r;
+
+	arch_init();
+	sched.tls_below = c->tls_below;
+	atomic_store(&sched.timer_when, INT64_MAX);
+	r = make_ps(c->procs);
+	if (r)
+		return r;
+	m = m_new();
+	g = gtab_new(NULL);
+	if (!m || !g)
+		return -ENOMEM;
+	m->tid = (int32_t)raw0(SYS_gettid);
+	m->is_main_thread = m->tid == c->pid;
+	g->main = true;
+	g->ctx.fs = arch_get_fs();
+	gtab_forked(g, c->pid);
+	adopt(m, g);
+	self_g = g;
+	sched.active = true;
+	return 0;
+}
+
+bool sched_active(void)
+{
+	return sched.active;
+}
+
+uint32_t sched_procs(void)
+{
+	return sched.n_procs;
+}
+
+void sched_forked(struct g *g, int32_t pid)
+{
+	struct m *m = g->m;
+	uint32_t n = sched.n_procs;
+	size_t below = sched.tls_below;
+
+	/* Locks may have been held, queues been in the middle of a change: all is made anew. What
+	 * the other Ms had is lost to this process. */
+	mem_zero(&sched, sizeof sched);
+	sched.tls_below = below;
+	atomic_store(&sched.timer_when, INT64_MAX);
+	if (make_ps(n))
+		throw("no memory after fork");
+	gtab_forked(g, pid);
+	m->tid = pid;
+	m->is_main_thread = true;
+	m->spinning = false;
+	m->all_link = NULL;
+	sched.all_ms = m;
+	sched.n_ms = 1;
+	adopt(m, g);
+	atomic_store(&m->in_sched, 1);
+	sched.active = true;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* The scheduler's own state, for the files of sched/ alone; the seam sees sched.h. */
+#ifndef GOTHREADS_PROC_H
+#define GOTHREADS_PROC_H
+
+#include "sched/gqueue.h"
+#include "sched/sched.h"
+
+struct sched {
+	struct lock lock;
+	bool active;
+	uint32_t n_procs;
+	struct p *ps;
+	size_t tls_below;
+
+	struct p *idle_ps;		     /* [lock] */
+	_Atomic uint32_t n_idle_ps;	     /* [lock], read by all */
+	struct gqueue globq;		     /* [lock] */
+	_Atomic uint32_t n_global;	     /* [lock], read by all */
+	struct m *idle_ms, *all_ms;	     /* [lock] */
+	uint32_t n_idle_ms, n_ms;	     /* [lock] */
+	_Atomic uint32_t n_spinning;	     /* [any] */
+	_Atomic(struct m *) timer_m;	     /* the idle M that sleeps until the next deadline */
+	_Atomic int64_t timer_when;	     /* that deadline */
+	_Atomic uint32_t watcher_asleep;     /* futex word: sysmon waits for a busy P */
+};
+
+extern struct sched sched;
+
+/* Called on each new M's kernel thread before it runs anything. */
+extern void (*sched_m_started)(struct m *m);
+
+/* Called on an M that has no G when its attn is set: take the signals it was sent. */
+extern void (*sched_m_attend)(struct m *m);
+
+/* Called with a dead G's clear_tid after its stack is left: clear it and wake its futex. */
+extern void (*sched_exit_wake)(int32_t *clear_tid);
+
+/* One more M, if there is an idle P and nobody looks for work already. */
+void sched_wake_p(void);
+/* P's M is gone: run P elsewhere, or put it on the idle list. */
+void sched_handoff_p(struct p *p);
+/* A timer with this deadline was added. */
+void sched_timer_earlier(int64_t when);
+/* A kernel thread for M that runs fn(M). Its tid or -errno. */
+long sched_clone_m(struct m *m, void (*fn)(void *));
+
+#endif

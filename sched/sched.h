@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scheduler as the seam sees it.
+ *
+ * "In the scheduler" means between sched_enter() and sched_leave(): only there may m->p be used,
+ * and there no code of the program runs. All functions below but sched_enter() want it, except
+ * where they say "anywhere".
+ */
+#ifndef GOTHREADS_SCHED_H
+#define GOTHREADS_SCHED_H
+
+#include "sched/arch/arch.h"
+#include "sched/types.h"
+
+/* The current G: NULL on g0, and on kernel threads that are not ours. glibc's own TLS set-up gives
+ * every thread its slot. */
+extern __thread struct g *self_g __attribute__((visibility("hidden")));
+
+struct sched_config {
+	uint32_t procs;
+	int32_t pid;
+	size_t tls_below; /* bytes of static TLS below the thread pointer that g0 must be able to read */
+};
+
+/* Makes the calling kernel thread M0 and its pthread the first G, running. 0 or -errno. */
+int sched_init(const struct sched_config *c);
+bool sched_active(void);
+uint32_t sched_procs(void);
+
+static inline struct m *sched_enter(struct g *g)
+{
+	struct m *m = g->m;
+
+	atomic_store_explicit(&m->in_sched, 1, memory_order_relaxed);
+	arch_compiler_barrier();
+	return m;
+}
+
+static inline void sched_leave(struct g *g)
+{
+	arch_compiler_barrier();
+	atomic_store_explicit(&g->m->in_sched, 0, memory_order_relaxed);
+}
+
+/* Put a G that clone made into the run queue of this P. */
+void sched_start(struct g *g);
+/* Give the P to others that are runnable, if any; G goes to the end of the global queue. */
+void sched_yield_g(struct g *g);
+/* End G: never returns. Its clear_tid is cleared and woken after its stack is left. */
+_Noreturn void sched_exit(struct g *g);
+
+/*
+ * Parking. In this order:
+ *   seq = park_prepare(g, reason, on);  publish seq where wakers find it;  park(g) -> result
+ * A waker calls park_claim(g, seq, result), anywhere; who gets true must call sched_ready(g).
+ * park_cancel() is a claim by G itself: true when nobody else ended the park, which must then not
+ * be entered; false when somebody did, and park() must be.
+ */
+uint64_t park_prepare(struct g *g, enum wait_reason why, uintptr_t on);
+int32_t park(struct g *g);
+bool park_claim(struct g *g, uint64_t seq, int32_t result);
+bool park_cancel(struct g *g, uint64_t seq);
+/* park() with a deadline, CLOCK_MONOTONIC ns: -ETIMEDOUT when it passed. */
+int32_t park_until(struct g *g, uint64_t seq, int64_t deadline);
+/* Make a claimed G runnable; anywhere (a thread that holds no P uses the global queue). */
+void sched_ready(struct g *g);
+
+/* Around a raw call that may block. enter: the P may be retaken; block: it is given away at once.
+ * exit: the G may go on, perhaps after waiting for a P, perhaps on another M. */
+void sched_enter_syscall(struct g *g);
+void sched_block_syscall(struct g *g);
+void sched_exit_syscall(struct g *g);
+
+/* In a forked child: G is alone on this kernel thread, whose tid (and the process's) is PID. */
+void sched_forked(struct g *g, int32_t pid);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Signals per G.
+ *
+ * The kernel-level mask of every M is empty and one handler of ours stands behind every handler of
+ * the program, and behind every signal that some G blocks while its action is the default (so that
+ * it is we who keep it pending). Masks, pending sets and alternate stacks are a G's and cost no
+ * system call.
+ *
+ * A signal that finds the program's code running on a G that may take it is injected right there
+ * (arch_inject). One that finds this library running is only noted, in the M's ring; the way out of
+ * the seam looks at the note (sched_attend). It never runs a handler on g0 or inside the scheduler.
+ * Signal 32, which no program can use, is the kick that makes an M look.
+ */
+#ifndef GOTHREADS_SIGNAL_H
+#define GOTHREADS_SIGNAL_H
+
+#include "sched/sched.h"
+
+enum { SIG_KICK = 32 };
+
+/* The kernel's struct sigaction. */
+struct sig_action {
+	void (*handler)(void);
+	unsigned long flags;
+	void *restorer;
+	uint64_t mask;
+};
+
+/* Take over the process's dispositions; G is the only G. */
+void sig_init(struct g *g, int32_t pid);
+/* Give the calling kernel thread, M, its handlers' stack and the empty mask. */
+void sig_start_m(struct m *m);
+void sig_forked(struct g *g, int32_t pid);
+
+/* rt_sigaction(2); also for threads that are no G. */
+long sig_set_action(int sig, const struct sig_action *act, struct sig_action *old);
+/* Set G's mask; what was blocked and is pending is delivered on the way out. */
+void sig_set_mask(struct g *g, uint64_t mask);
+uint64_t sig_pending(const struct g *g);
+/* Queue a signal for G, whatever it is doing. 0 or -EAGAIN. */
+long sig_send(struct g *g, const siginfo_t *info);
+
+/* May a signal be delivered to G now? */
+bool sig_deliverable(const struct g *g);
+/* Run the handlers of all that may be. *RESTART becomes false if one was set without SA_RESTART.
+ * Returns how many ran. */
+unsigned sig_deliver(struct g *g, bool *restart);
+/* Take what the handler has noted on this M. */
+void sig_drain(struct m *m);
+/* sigtimedwait(2): the signal number, -EAGAIN or -EINTR. */
+long sig_wait(struct g *g, uint64_t set, siginfo_t *info, int64_t deadline);
+
+/* Before execve: the kernel's dispositions are the program's. */
+void sig_before_exec(struct g *g);
+void sig_after_failed_exec(void);
+
+/* Make M look at its notes, or give up its P if PREEMPT. */
+void sig_kick(struct m *m, bool preempt);
+
+#endif

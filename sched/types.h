@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * G, M and P.
+ *
+ *   G  goroutine: one pthread of the program: its registers and stack while it does not run, its
+ *      tid, signal mask and pending signals. Storage is type-stable: a stale pointer to a G is
+ *      always a pointer to some G (gtab.c).
+ *   M  machine: a kernel thread that runs Gs.
+ *   P  processor: the right to run application code. There are GOMAXPROCS of them; a P owns a run
+ *      queue, a timer heap and counters.
+ *
+ * Each field says who may change it: [own] the M that runs the G, or holds the P; [lock] under
+ * the named lock; [any] anybody, atomically.
+ */
+#ifndef GOTHREADS_TYPES_H
+#define GOTHREADS_TYPES_H
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sched/base/lock.h"
+
+/* ---- G ----------------------------------------------------------------------------------- */
+
+/* Who owns a G, and who may move it on:
+ *   FREE      gtab.c's free list.
+ *   RUNNABLE  the queue it is on; whoever takes it off makes it RUNNING.
+ *   RUNNING   the M at g->m.
+ *   SYSCALL   the M at g->m, in a raw blocking call; its P may be retaken.
+ *   WAITING   parked; whoever wins g->claim makes it RUNNABLE.
+ *   DEAD      left its stack for good; the M that switched away frees it.
+ * The status is for reports and signals; what makes transfers safe is claim and on_cpu. */
+enum g_status { G_FREE, G_RUNNABLE, G_RUNNING, G_SYSCALL, G_WAITING, G_DEAD };
+
+/* Why a G is parked. Order is that of wait_reason_names in dump.c. */
+enum wait_reason {
+	WAIT_NONE,
+	WAIT_FUTEX,
+	WAIT_FUTEX_PI,
+	WAIT_SLEEP,
+	WAIT_SIGNAL,
+	WAIT_PAUSE,
+	WAIT_REASONS
+};
+
+/* Bits of g->attn and m->attn: what the way out of the seam must look at. */
+enum {
+	ATTN_SIGNAL = 1,  /* a signal may be deliverable */
+	ATTN_PREEMPT = 2, /* give up the P */
+	ATTN_RING = 4,	  /* the M's ring of raw signals is not empty */
+};
+
+/* The first two fields are known to switch.S. */
+struct g_context {
+	void *sp;     /* of the last switch away */
+	uintptr_t fs; /* FS base: glibc's TCB */
+};
+
+struct p;
+struct m;
+struct g;
+
+enum { TIMER_IDLE = -1 };
+
+/* A timer wakes one G: it lies in the heap of one P from timer_add() until it fires or
+ * timer_del(). */
+struct timer {
+	int64_t when;  /* CLOCK_MONOTONIC ns [lock: p->timer_lock] */
+	uint64_t seq;  /* of the park that it ends */
+	struct g *g;
+	_Atomic(struct p *) p; /* whose heap, NULL when in none */
+	int32_t index; /* in the heap, TIMER_IDLE when in none [lock: p->timer_lock] */
+};
+
+struct g_altstack {
+	uintptr_t sp;
+	size_t size;
+	int flags; /* SS_DISABLE, SS_AUTODISARM */
+};
+
+/* A queued signal: what sigqueue, pthread_kill or the kernel said. */
+struct sigq {
+	struct sigq *next;
+	siginfo_t info;
+};
+
+/* Signals pending for a G, or for the process. [lock: sig_lock] */
+struct sigpend {
+	_Atomic uint64_t set;
+	struct sigq *head, *tail;
+};
+
+struct robust_head; /* the kernel's struct robust_list_head */
+
+struct g {
+	struct g_context ctx;
+	struct m *m; /* the M that runs it [own]; entry.S knows the offset */
+	_Atomic uint32_t attn; /* ATTN_* [any]; entry.S knows the offset */
+	/* Is it still on an M's CPU? Set before it runs, cleared (release) by what comes after it
+	 * on that M, so a taker of a RUNNABLE G waits (acquire) until its stack is left. */
+	_Atomic uint32_t on_cpu;
+
+	_Atomic uint32_t status;
+	int32_t tid;
+	uint32_t index; /* in the G table */
+	struct g *link; /* next in a run queue or free list [its owner] */
+
+	/* The one word that decides who wakes a parked G: 0, or the number of the park that may be
+	 * ended. claim() swaps it to 0; the winner, and only the winner, makes the G ready. */
+	_Atomic uint64_t claim;
+	uint64_t park_seq;	 /* numbers the parks of this G [own] */
+	int32_t wake_result;	 /* what the winner says: 0 or -errno */
+	_Atomic uint32_t wait_reason;
+	_Atomic uintptr_t wait_on; /* what it waits for, for reports */
+	int64_t wait_since;
+	struct timer timer;
+
+	/* glibc's requests */
+	int32_t *clear_tid;
+	struct robust_head *robust;
+	size_t robust_len;
+	uintptr_t stack_lo, stack_hi; /* 0 if not known */
+	bool main;		      /* the process's first thread: its stack is the kernel's */
+	bool creating;	  /* within pthread_create: mmap(MAP_STACK) is glibc's own [own] */
+	bool vforked;	  /* a vfork child runs on our memory: every site goes to the kernel */
+	char name[16];	  /* PR_SET_NAME */
+	bool named;
+
+	/* signals [own] unless said otherwise */
+	_Atomic uint64_t sigmask; /* read by senders */
+	uint64_t sigsaved;	  /* mask to restore after sigsuspend and the like */
+	bool sigsaved_valid;
+	_Atomic uint64_t sigwait; /* set that it sigwaits for [any] */
+	struct sigpend pending;	  /* [lock: sig_lock] */
+	siginfo_t sigwait_info;
+	struct g_altstack alt;
+
+	/* scheduling class as the program set it; honoured by name only */
+	int32_t policy, priority, nice;
+	bool policy_set, nice_set;
+	int64_t started; /* when it last began to run, ns */
+};
+
+/* ---- P ----------------------------------------------------------------------------------- */
+
+/* IDLE: on the idle list [sched.lock]. RUNNING: m->p of one M. SYSCALL: its M is in a raw call;
+ * whoever CASes it away owns it: the M itself on its way back, or sysmon. */
+enum p_status { P_IDLE, P_RUNNING, P_SYSCALL };
+
+enum { RUNQ_SIZE = 256, CACHE_LINE = 64 };
+
+struct runq {
+	_Atomic uint32_t head; /* [any] consumers */
+	_Atomic uint32_t tail; /* [own] */
+	_Atomic(struct g *) next; /* runnext: runs before all others [any] */
+	_Atomic(struct g *) slot[RUNQ_SIZE];
+};
+
+struct timer_heap {
+	struct lock lock;
+	_Atomic int64_t next; /* earliest deadline, INT64_MAX when empty: read without the lock */
+	struct timer **heap;
+	uint32_t n, cap;
+};
+
+struct p {
+	_Atomic uint32_t status;
+	uint32_t id;
+	_Atomic uint32_t tick;	       /* scheduling decisions [own] */
+	_Atomic uint32_t syscall_tick; /* returns from calls [own] */
+	struct m *m;		       /* that holds it [own], kept through SYSCALL */
+	struct p *link;		       /* idle list [sched.lock] */
+	struct g *free_gs;	       /* dead Gs to reuse [own] */
+	uint32_t n_free;
+	uint32_t rand;
+
+	/* sysmon's notes */
+	uint32_t seen_tick, seen_syscall_tick;
+	int64_t seen_when, seen_syscall_when;
+	int64_t seen_cpu;
+
+	struct runq runq __attribute__((aligned(CACHE_LINE)));
+	struct timer_heap timers __attribute__((aligned(CACHE_LINE)));
+} __attribute__((aligned(CACHE_LINE)));
+
+/* ---- M ----------------------------------------------------------------------------------- */
+
+/* m->retaken: the handshake by which sysmon takes the P of an M that sleeps unseen (sysmon.c). */
+enum { RETAKE_NONE, RETAKE_ASKED, RETAKE_DONE };
+
+enum { SIGRING = 32 };
+
+struct m {
+	_Atomic uint32_t attn; /* ATTN_* [any]; first, for entry.S */
+	struct g g0;	     /* context of the scheduler's own stack; g0.m is this M */
+	/* 1 while this M is inside the library with the right to use m->p. Written plainly by the
+	 * M; sysmon reads it after a membarrier. */
+	_Atomic uint32_t in_sched;
+	_Atomic uint32_t retaken;
+
+	struct p *p;	/* [own], valid while in_sched and not retaken */
+	struct p *oldp; /* of the last enter_syscall */
+	struct p *nextp; /* handed over by whoever woke us [lock: via park] */
+	_Atomic(struct g *) curg;
+	struct g *prev; /* that the last switch left; finish_switch() settles it */
+
+	_Atomic uint32_t park; /* futex word: 0 asleep or about to be, 1 told to wake */
+	int32_t tid;	       /* of the kernel */
+	uint32_t id;
+	bool spinning;
+	bool is_main_thread;
+	_Atomic bool blocked; /* in a raw call that gave its P away */
+	struct m *link;	    /* idle list [sched.lock] */
+	struct m *all_link; /* [sched.lock], never removed */
+
+	/* raw signals that arrived while the pc was in the library, in order */
+	_Atomic uint32_t ring_head, ring_tail;
+	siginfo_t ring[SIGRING];
+	struct sigq *deliver;	   /* the signal that deliver_here() is about to put on this M */
+
+	char *stack, *sigstack; /* g0's and the handlers'; low ends */
+	size_t stack_size, sigstack_size;
+};
+
+#endif

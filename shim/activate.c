@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* From dormant to active: find and patch the system call sites, adopt the calling thread as G. */
+#include "shim/activate.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <link.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/rseq.h>
+#include <unistd.h>
+
+#include "interpose/patch.h"
+#include "interpose/seam.h"
+#include "interpose/sites.h"
+#include "interpose/table.h"
+#include "sched/base/fatal.h"
+#include "sched/base/mem.h"
+#include "sched/base/raw.h"
+#include "sched/futex.h"
+#include "sched/proc.h"
+#include "sched/procs.h"
+#include "sched/signal.h"
+
+enum { SITES_MAX = 2048 };
+
+/* The libraries whose system calls we take over: glibc, and those that make futex calls of their
+ * own for threads that glibc made. */
+static const char *const libraries[] = {"libc.so.6", "libgomp.so.1", "liburing.so.2"};
+
+static bool on_list(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	name = name ? name + 1 : path;
+	for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
+		if (strcmp(name, libraries[i]) == 0)
+			return true;
+	return false;
+}
+
+struct found {
+	struct object objects[8];
+	int n;
+};
+
+static int look(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct found *f = arg;
+
+	(void)size;
+	if (on_list(info->dlpi_name) && f->n < 8)
+		f->objects[f->n++] = (struct object){.base = info->dlpi_addr,
+						     .phdr = info->dlpi_phdr,
+						     .phnum = info->dlpi_phnum,
+						     .name = info->dlpi_name};
+	if (arch_text_lo == 0)
+		for (int i = 0; i < info->dlpi_phnum; i++) {
+			const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+			uintptr_t lo = info->dlpi_addr + p->p_vaddr;
+
+			if (p->p_type == PT_LOAD && (p->p_flags & PF_X) && (uintptr_t)look >= lo &&
+			    (uintptr_t)look < lo + p->p_memsz) {
+				arch_text_lo = lo;
+				arch_text_hi = lo + p->p_memsz;
+			}
+		}
+	return 0;
+}
+
+/* Are there kernel threads besides the caller? */
+static bool others(void)
+{
+	DIR *d = opendir("/proc/self/task");
+	int n = 0;
+
+	if (!d)
+		return true;
+	for (struct dirent *e; (e = readdir(d));)
+		n += e->d_name[0] != '.';
+	closedir(d);
+	return n != 1;
+}
+
+static bool patch_all(void)
+{
+	struct found f = {.n = 0};
+	struct site *sites = mem_pages(sizeof *sites * SITES_MAX);
+	bool many = others();
+
+	dl_iterate_phdr(look, &f);
+	for (int i = 0; sites && i < f.n; i++) {
+		struct sites_stats st;
+		struct patch_result r;
+		long n = sites_find(&f.objects[i], table_wants, sites, SITES_MAX, &st);
+
+		if (n < 0) {
+			msg("%s: %s; running on plain threads", f.objects[i].name, st.why);
+			return false;
+		}
+		if (patch_object(&f.objects[i], sites, (size_t)n, arch_seam_entry, many, &r)) {
+			msg("%s: %s; running on plain threads", f.objects[i].name, r.why);
+			return false;
+		}
+	}
+	mem_release(sites, sizeof *sites * SITES_MAX);
+	return sites && f.n > 0;
+}
+
+/* The kernel would go on writing the number of M0's processor into main's TLS. */
+static void rseq_leave(void)
+{
+	struct rseq *area = (struct rseq *)((char *)__builtin_thread_pointer() + __rseq_offset);
+
+	if (__rseq_size && !raw_failed(raw4(SYS_rseq, area, sizeof *area, RSEQ_FLAG_UNREGISTER, RSEQ_SIG)))
+		area->cpu_id = (uint32_t)RSEQ_CPU_ID_UNINITIALIZED;
+}
+
+/* The shared mappings that are there already. */
+static void note_shared(void)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	unsigned long lo, hi;
+	char perms[8];
+
+	while (f && fscanf(f, "%lx-%lx %4s%*[^\n]", &lo, &hi, perms) == 3)
+		if (perms[3] == 's')
+			memory_note_shared(lo, hi - lo);
+	if (f)
+		fclose(f);
+}
+
+static uint32_t procs(void)
+{
+	const char *s = getenv("GOMAXPROCS");
+	uint32_t n;
+
+	if (!s)
+		return procs_default();
+	if (procs_parse(s, &n))
+		return n;
+	msg("GOMAXPROCS=%s is not a positive integer; using the default", s);
+	return procs_default();
+}
+
+static void activate_once(void)
+{
+	struct sched_config c = {.procs = procs(), .pid = getpid()};
+	int r;
+
+	c.tls_below = (size_t)((char *)__builtin_thread_pointer() - (char *)&self_g) + 64;
+	note_shared();
+	if (!patch_all())
+		return;
+	rseq_leave();
+	sched_exit_wake = futex_thread_ended;
+	sched_m_started = sig_start_m;
+	arch_foreign_place = patch_contains;
+	r = sched_init(&c);
+	if (r)
+		msg("cannot start (error %d); running on plain threads", -r);
+	if (r)
+		return;
+	sig_init(self_g, c.pid);
+	/* What the kernel would clear when this thread ends is from now on ours to clear. */
+	prctl(PR_GET_TID_ADDRESS, &self_g->clear_tid);
+}
+
+void activate(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	int saved = errno; /* pthread_create leaves errno alone, and so do we */
+
+	pthread_once(&once, activate_once);
+	errno = saved;
+}

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT */
+/* Slabs of stacks. Criterion runs each test in a process of its own, so each begins with none. */
+#define _GNU_SOURCE
+#include "sched/stack.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, SIZE = 16 * PAGE };
+
+/* Reads through the kernel, which says EFAULT where we would die. */
+static bool readable(const void *p)
+{
+	char c;
+	struct iovec to = { &c, 1 }, from = { (void *)p, 1 };
+
+	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == 1;
+}
+
+static bool mapped(void *p, size_t n)
+{
+	unsigned char vec[64];
+
+	return mincore(p, n, vec) == 0;
+}
+
+static bool all_zero(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i])
+			return false;
+	return true;
+}
+
+Test(stack, is_writable_above_its_guard)
+{
+	char *p = stack_get(SIZE, PAGE);
+
+	cr_assert_not_null(p);
+	cr_expect_eq((uintptr_t)p % PAGE, 0);
+	cr_expect(all_zero(p + PAGE, SIZE - PAGE));
+	memset(p + PAGE, 0x55, SIZE - PAGE);
+	cr_expect_not(readable(p));
+	cr_expect_not(readable(p + PAGE - 1));
+}
+
+Test(stack, guard_faults, .signal = SIGSEGV)
+{
+	volatile char *p = stack_get(SIZE, PAGE);
+
+	signal(SIGSEGV, SIG_DFL); /* a sanitizer's handler would make it an abort */
+	p[PAGE] = 1;
+	p[PAGE - 1] = 1;
+}
+
+Test(stack, without_guard)
+{
+	char *p = stack_get(SIZE, 0);
+
+	cr_assert_not_null(p);
+	memset(p, 1, SIZE);
+}
+
+Test(stack, slots_do_not_overlap)
+{
+	enum { N = 3000 };
+	static char *p[N];
+
+	for (int i = 0; i < N; i++) {
+		p[i] = stack_get(SIZE, PAGE);
+		cr_assert_not_null(p[i]);
+		cr_assert(stack_contains((uintptr_t)p[i]));
+		cr_assert(stack_contains((uintptr_t)p[i] + SIZE - 1));
+		memcpy(p[i] + PAGE, &i, sizeof(i));
+		memcpy(p[i] + SIZE - sizeof(i), &i, sizeof(i));
+	}
+	for (int i = 0; i < N; i++) {
+		cr_assert_eq(memcmp(p[i] + PAGE, &i, sizeof(i)), 0);
+		cr_assert_eq(memcmp(p[i] + SIZE - sizeof(i), &i, sizeof(i)), 0);
+	}
+	for (int i = 0; i < N; i++)
+		cr_assert(stack_put(p[i], SIZE));
+}
+
+static int count_mappings(void)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	int c, n = 0;
+
+	cr_assert_not_null(f);
+	while ((c = getc(f)) != EOF)
+		n += c == '\n';
+	fclose(f);
+	return n;
+}
+
+Test(stack, guards_are_no_mappings)
+{
+	enum { GUARD_INSTALL = 102, N = 2000 };
+	void *page = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int before;
+
+	if (madvise(page, PAGE, GUARD_INSTALL))
+		cr_skip_test("the kernel has no guard markers");
+	before = count_mappings();
+	for (int i = 0; i < N; i++)
+		cr_assert_not_null(stack_get(SIZE, PAGE));
+	cr_expect_leq(count_mappings() - before, 50);
+}
+
+Test(stack, refuses_nonsense)
+{
+	cr_expect_null(stack_get(0, 0));
+	cr_expect_null(stack_get(SIZE + 1, 0));
+	cr_expect_null(stack_get(SIZE, 1));
+	cr_expect_null(stack_get(SIZE, SIZE));
+	cr_expect_null(stack_get(SIZE_MAX / PAGE * PAGE, PAGE));
+}
+
+Test(stack, contains_only_slabs)
+{
+	int here;
+
+	cr_expect_not(stack_contains((uintptr_t)&here));
+	cr_assert_not_null(stack_get(SIZE, 0));
+	cr_expect_not(stack_contains((uintptr_t)&here));
+	cr_expect_not(stack_contains(0));
+	cr_expect_not(stack_contains(UINTPTR_MAX));
+}
+
+Test(stack, recycles_with_its_top_zeroed)
+{
+	char *p = stack_get(SIZE, PAGE);
+
+	memset(p + PAGE, 0x55, SIZE - PAGE);
+	cr_assert(stack_put(p, SIZE));
+	cr_assert_eq(stack_get(SIZE, PAGE), p);
+	cr_expect(all_zero(p + SIZE - stack_zero_top, stack_zero_top));
+	cr_expect_eq(p[SIZE - stack_zero_top - 1], 0x55, "kept warm");
+	cr_expect_not(readable(p));
+}
+
+Test(stack, zeroes_no_guard)
+{
+	char *p;
+
+	stack_zero_top = 4 * SIZE;
+	p = stack_get(SIZE, PAGE);
+	memset(p + PAGE, 0x55, SIZE - PAGE);
+	cr_assert(stack_put(p, SIZE));
+	cr_assert_eq(stack_get(SIZE, PAGE), p);
+	cr_expect(all_zero(p + PAGE, SIZE - PAGE));
+}
+
+Test(stack, recycles_with_another_guard)
+{
+	char *p = stack_get(SIZE, PAGE);
+
+	cr_assert(stack_put(p, SIZE));
+	cr_assert_eq(stack_get(SIZE, 3 * PAGE), p);
+	cr_expect_not(readable(p + 3 * PAGE - 1));
+	cr_expect(readable(p + 3 * PAGE));
+	cr_assert(stack_put(p, SIZE));
+	cr_assert_eq(stack_get(SIZE, 0), p);
+	memset(p, 1, SIZE);
+}
+
+Test(stack, changes_its_guard)
+{
+	char *p = stack_get(SIZE, 0);
+
+	cr_expect(stack_guard(p, SIZE, 2 * PAGE));
+	cr_expect_not(readable(p + 2 * PAGE - 1));
+	cr_expect(stack_guard(p, SIZE, PAGE));
+	cr_expect_not(readable(p + PAGE - 1));
+	p[PAGE] = 1;
+	cr_expect(stack_guard(p, SIZE, 0));
+	p[0] = 1;
+	cr_expect_not(stack_guard(p, SIZE, SIZE));
+	cr_expect_not(stack_guard(p, SIZE, 1));
+	cr_expect_not(stack_guard(p, SIZE - PAGE, PAGE));
+	cr_expect_not(stack_guard(p + PAGE, SIZE, PAGE));
+	cr_assert(stack_put(p, SIZE));
+	cr_expect_not(stack_guard(p, SIZE, PAGE));
+}
+
+/* Locked memory takes no guard markers, so this is what older kernels do for all. */
+Test(stack, guards_by_protection)
+{
+	char *p = stack_get(SIZE, 0);
+
+	if (mlock(p, SIZE))
+		cr_skip_test("memory cannot be locked");
+	cr_expect(stack_guard(p, SIZE, 2 * PAGE));
+	cr_expect_not(readable(p + 2 * PAGE - 1));
+	cr_expect(stack_guard(p, SIZE, PAGE));
+	cr_expect_not(readable(p + PAGE - 1));
+	p[PAGE] = 1;
+	cr_expect(stack_guard(p, SIZE, 0));
+	p[0] = 1;
+}
+
+Test(stack, put_knows_its_own)
+{
+	char *p = stack_get(SIZE, 0), *q = stack_get(SIZE, 0);
+	char *other = mmap(NULL, SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	cr_expect_not(stack_put(other, SIZE));
+	cr_expect(stack_put(p, SIZE - 1), "as munmap rounds");
+	cr_expect(stack_put(p, SIZE), "twice is once");
+	cr_expect_eq(stack_get(SIZE, 0), p);
+	cr_expect_neq(stack_get(SIZE, 0), p);
+	/* A part of one is the caller's to unmap, and so is what remains of it. */
+	cr_expect_not(stack_put(q, PAGE));
+	cr_expect_not(stack_put(q, SIZE));
+	cr_expect_neq(stack_get(SIZE, 0), q);
+}
+
+Test(stack, released_slot_that_is_unmapped_is_not_reused)
+{
+	char *p = stack_get(SIZE, 0);
+
+	cr_assert(stack_put(p, SIZE));
+	cr_assert_not(stack_put(p + PAGE, PAGE));
+	cr_assert_eq(munmap(p + PAGE, PAGE), 0);
+	cr_expect_neq(stack_get(SIZE, 0), p);
+	stack_trim();
+}
+
+Test(stack, sizes_are_apart)
+{
+	char *p = stack_get(SIZE, 0);
+
+	cr_assert(stack_put(p, SIZE));
+	cr_expect_neq(stack_get(2 * SIZE, 0), p);
+	for (size_t i = 1; i <= STACK_CLASSES + 8; i++) {
+		char *q = stack_get(i * PAGE, 0);
+
+		if (q)
+			memset(q, 1, i * PAGE);
+		cr_expect((q != NULL) == (i <= STACK_CLASSES), "%zu", i);
+	}
+}
+
+Test(stack, tainted_slot_is_fresh_again)
+{
+	char *p = stack_get(SIZE, PAGE);
+
+	memset(p + PAGE, 0x55, SIZE - PAGE);
+	cr_assert_eq(mprotect(p + 4 * PAGE, PAGE, PROT_NONE), 0);
+	stack_taint((uintptr_t)p + 4 * PAGE, PAGE);
+	cr_expect_not(stack_guard(p, SIZE, 0));
+	cr_assert(stack_put(p, SIZE));
+	cr_expect(all_zero(p, SIZE), "at once");
+	cr_assert_eq(stack_get(SIZE, PAGE), p);
+	cr_expect_not(readable(p + PAGE - 1));
+	cr_expect(all_zero(p + PAGE, SIZE - PAGE));
+	memset(p + PAGE, 1, SIZE - PAGE);
+	cr_expect(stack_guard(p, SIZE, 0));
+}
+
+Test(stack, taint_stays_in_its_range)
+{
+	char *p = stack_get(SIZE, 0), *q = stack_get(SIZE, 0);
+
+	p[0] = q[0] = 0x55;
+	stack_taint((uintptr_t)p, SIZE);
+	stack_taint((uintptr_t)q + SIZE, SIZE);
+	stack_taint((uintptr_t)q, 0);
+	cr_assert(stack_put(p, SIZE));
+	cr_assert(stack_put(q, SIZE));
+	cr_assert_eq(stack_get(SIZE, 0), q);
+	cr_expect_eq(q[0], 0x55);
+	cr_assert_eq(stack_get(SIZE, 0), p);
+	cr_expect_eq(p[0], 0);
+	stack_taint(0, SIZE_MAX);
+	cr_assert(stack_put(q, SIZE));
+	cr_assert_eq(stack_get(SIZE, 0), q);
+	cr_expect_eq(q[0], 0);
+}
+
+Test(stack, slot_tainted_while_released)
+{
+	char *p = stack_get(SIZE, 0);
+
+	cr_assert(stack_put(p, SIZE));
+	cr_assert_eq(mprotect(p, SIZE, PROT_READ), 0);
+	stack_taint((uintptr_t)p, SIZE);
+	cr_assert_eq(stack_get(SIZE, 0), p);
+	memset(p, 1, SIZE);
+}
+
+Test(stack, forgets_in_a_child)
+{
+	char *p = stack_get(SIZE, PAGE);
+	int status;
+	pid_t pid;
+
+	p[SIZE - 1] = 7;
+	pid = fork();
+	cr_assert_geq(pid, 0);
+	if (!pid) {
+		char *q;
+
+		stack_forget();
+		if (stack_contains((uintptr_t)p) || p[SIZE - 1] != 7 || stack_put(p, SIZE))
+			_exit(1);
+		if (munmap(p, SIZE) || mapped(p, SIZE))
+			_exit(2);
+		q = stack_get(SIZE, PAGE);
+		if (!q || !stack_contains((uintptr_t)q) || !stack_put(q, SIZE))
+			_exit(3);
+		_exit(0);
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_expect_eq(status, 0);
+	cr_expect(stack_put(p, SIZE));
+}
+
+Test(stack, trims_released_ones_only)
+{
+	char *p = stack_get(SIZE, PAGE), *q = stack_get(SIZE, PAGE);
+	unsigned char vec[16];
+
+	memset(p + PAGE, 0x55, SIZE - PAGE);
+	memset(q + PAGE, 0x55, SIZE - PAGE);
+	cr_expect_eq(stack_trim(), 0);
+	cr_assert(stack_put(p, SIZE));
+	cr_expect_eq(stack_trim(), SIZE - 2 * PAGE);
+	cr_expect_eq(stack_trim(), 0);
+	cr_assert_eq(mincore(p, SIZE, vec), 0);
+	for (int i = 1; i < 15; i++)
+		cr_expect_not(vec[i] & 1, "%d", i);
+	cr_expect(vec[15] & 1);
+	cr_expect_eq(q[PAGE], 0x55);
+	cr_assert_eq(stack_get(SIZE, PAGE), p);
+	cr_expect_not(readable(p));
+	cr_expect(all_zero(p + PAGE, SIZE - PAGE));
+}
+
+/* Neighbours share the page of page-table entries between them. */
+Test(stack, big_ones_lie_across_spans)
+{
+	enum { BIG = 8 << 20, SPAN = 2 << 20 };
+	char *p = stack_get(BIG, PAGE);
+
+	cr_assert_not_null(p);
+	cr_expect_eq((uintptr_t)p % SPAN, SPAN / 2);
+	memset(p + BIG - 2 * PAGE, 1, 2 * PAGE);
+	cr_expect_eq(stack_get(BIG, PAGE), p + BIG);
+}
+
+Test(stack, makes_do_with_little_space)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	struct rlimit l;
+	unsigned long pages;
+	char *p;
+	int n = 0;
+
+	cr_assert(f && fscanf(f, "%lu", &pages) == 1);
+	fclose(f);
+	l.rlim_cur = l.rlim_max = pages * PAGE + (1 << 30);
+	cr_assert_eq(setrlimit(RLIMIT_AS, &l), 0);
+	/* One stack takes no more than its own. */
+	cr_assert_not_null(stack_get(64 << 20, PAGE));
+	p = mmap(NULL, 800 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	cr_assert_neq(p, MAP_FAILED);
+	munmap(p, 800 << 20);
+	for (n = 0; n < 1000 && (p = stack_get(64 << 20, PAGE)); n++)
+		p[PAGE] = p[(64 << 20) - 1] = 1;
+	cr_expect_geq(n, 12);
+	cr_expect_leq(n, 16);
+}
+
+enum { ROUNDS = 20000, HELD = 8 };
+
+/* Gets, marks as its own, checks and puts; sizes are shared between the threads. */
+static void *churn(void *arg)
+{
+	uint32_t rand = (uint32_t)(uintptr_t)arg;
+	char *p[HELD] = { NULL };
+	size_t size[HELD];
+
+	for (int i = 0; i < ROUNDS; i++) {
+		int k = i % HELD;
+
+		if (p[k]) {
+			size_t top = size[k] - sizeof(i);
+			int was = i - HELD;
+
+			if (memcmp(p[k] + top, &was, sizeof(was)) ||
+			    p[k][PAGE] != (char)(uintptr_t)arg)
+				return "another's stack";
+			if (rand % 64 == 0)
+				stack_taint((uintptr_t)p[k], size[k]);
+			if (!stack_put(p[k], size[k]))
+				return "not known";
+		}
+		rand = rand * 1664525 + 1013904223;
+		size[k] = (rand >> 16 & 1 ? 16 : 4) * PAGE;
+		p[k] = stack_get(size[k], rand >> 17 & 1 ? PAGE : 0);
+		if (!p[k])
+			return "none";
+		if (!all_zero(p[k] + size[k] - stack_zero_top, stack_zero_top))
+			return "not zeroed";
+		memcpy(p[k] + size[k] - sizeof(i), &i, sizeof(i));
+		p[k][PAGE] = (char)(uintptr_t)arg;
+		if (i % 1024 == 0)
+			stack_trim();
+	}
+	return NULL;
+}
+
+Test(stack, two_threads)
+{
+	pthread_t t[2];
+
+	for (uintptr_t i = 0; i < 2; i++)
+		cr_assert_eq(pthread_create(&t[i], NULL, churn, (void *)(i + 1)), 0);
+	for (int i = 0; i < 2; i++) {
+		void *wrong;
+
+		cr_assert_eq(pthread_join(t[i], &wrong), 0);
+		cr_expect_null(wrong, "%s", (char *)wrong);
+	}
+}
