@@ -37,12 +37,25 @@ void futex_leave(struct waiter *w)
 	}
 }
 
+long futex_park(struct waiter *w, int64_t deadline)
+{
+	struct g *g = w->g;
+	long r;
+
+	/* B5: the park is published, then signals are looked at; a sender does the reverse. */
+	if (sig_deliverable(g) && park_cancel(g, w->seq))
+		r = -EINTR;
+	else
+		r = deadline == FUTEX_NEVER ? park(g) : park_until(g, w->seq, deadline);
+	futex_leave(w);
+	return r;
+}
+
 long futex_wait(struct g *g, uint32_t *addr, uint32_t val, uint32_t bitset, int64_t deadline)
 {
 	struct bucket *b = bucket_of(addr);
 	struct waiter w = { .g = g, .addr = addr, .bitset = bitset };
 	uint32_t now;
-	long r;
 
 	if (!bitset)
 		return -EINVAL;
@@ -59,13 +72,7 @@ long futex_wait(struct g *g, uint32_t *addr, uint32_t val, uint32_t bitset, int6
 	w.seq = park_prepare(g, WAIT_FUTEX, (uintptr_t)addr);
 	insert_locked(b, &w);
 	lock_release(&b->lock);
-	/* B5: the park is published, then signals are looked at; a sender does the reverse. */
-	if (sig_deliverable(g) && park_cancel(g, w.seq))
-		r = -EINTR;
-	else
-		r = deadline == FUTEX_NEVER ? park(g) : park_until(g, w.seq, deadline);
-	futex_leave(&w);
-	return r;
+	return futex_park(&w, deadline);
 }
 
 /* Claim up to N waiters of ADDR; those got are linked by g->link. */

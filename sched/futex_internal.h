@@ -60,5 +60,8 @@ static inline void remove_locked(struct bucket *b, struct waiter *w)
 
 /* Take W off whatever bucket it is in. */
 void futex_leave(struct waiter *w);
+/* Park W's G, W being in its bucket and that unlocked again, until it is claimed, DEADLINE or a signal;
+ * then take W off. What park() says, or -EINTR. */
+long futex_park(struct waiter *w, int64_t deadline);
 
 #endif

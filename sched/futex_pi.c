@@ -93,13 +93,7 @@ long futex_lock_pi(struct g *g, uint32_t *addr, int64_t deadline, int try)
 	w.seq = park_prepare(g, WAIT_FUTEX_PI, (uintptr_t)addr);
 	insert_locked(b, &w);
 	lock_release(&b->lock);
-	/* B5, as in futex_wait() */
-	if (sig_deliverable(g) && park_cancel(g, w.seq))
-		r = -EINTR;
-	else
-		r = deadline == FUTEX_NEVER ? park(g) : park_until(g, w.seq, deadline);
-	futex_leave(&w);
-	return r;
+	return futex_park(&w, deadline);
 }
 
 long futex_unlock_pi(struct g *g, uint32_t *addr)

@@ -762,7 +762,6 @@ int sched_init(const struct sched_config *c)
 	if (!m || !g)
 		return -ENOMEM;
 	m->tid = (int32_t)raw0(SYS_gettid);
-	m->is_main_thread = m->tid == c->pid;
 	g->main = true;
 	g->ctx.fs = arch_get_fs();
 	gtab_forked(g, c->pid);
@@ -797,7 +796,6 @@ void sched_forked(struct g *g, int32_t pid)
 		throw("no memory after fork");
 	gtab_forked(g, pid);
 	m->tid = pid;
-	m->is_main_thread = true;
 	m->spinning = false;
 	m->all_link = NULL;
 	sched.all_ms = m;

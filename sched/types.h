@@ -135,7 +135,6 @@ struct g {
 	bool sigsaved_valid;
 	_Atomic uint64_t sigwait; /* set that it sigwaits for [any] */
 	struct sigpend pending;	  /* [lock: sig_lock] */
-	siginfo_t sigwait_info;
 	struct g_altstack alt;
 
 	/* scheduling class as the program set it; honoured by name only */
@@ -180,7 +179,6 @@ struct p {
 	/* sysmon's notes */
 	uint32_t seen_tick, seen_syscall_tick;
 	int64_t seen_when, seen_syscall_when;
-	int64_t seen_cpu;
 
 	struct runq runq __attribute__((aligned(CACHE_LINE)));
 	struct timer_heap timers __attribute__((aligned(CACHE_LINE)));
@@ -211,7 +209,6 @@ struct m {
 	int32_t tid;	       /* of the kernel */
 	uint32_t id;
 	bool spinning;
-	bool is_main_thread;
 	_Atomic bool blocked; /* in a raw call that gave its P away */
 	struct m *link;	    /* idle list [sched.lock] */
 	struct m *all_link; /* [sched.lock], never removed */
