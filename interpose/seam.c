@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "interpose/table.h"
+#include "interpose/wait.h"
 #include "sched/base/raw.h"
 #include "sched/signal.h"
 
@@ -60,12 +61,17 @@ long seam_raw(const struct seam *s)
 
 long seam_call(struct g *g, struct seam *s, int flags)
 {
+	const struct row *row = table_row(s->nr);
+
 	for (;;) {
 		bool restart = flags & RESTART;
 		unsigned ran;
 		long r;
 
-		sched_enter_syscall(g);
+		if (wait_expected(s, row))
+			sched_block_syscall(g);
+		else
+			sched_enter_syscall(g);
 		if (flags & INTR)
 			r = arch_syscall_intr(s->nr, s->arg, &g->m->attn);
 		else

@@ -86,6 +86,15 @@ static long sys_futex_pi(struct g *g, struct seam *s, int op)
 	return lock_pi(g, addr, deadline, cmd == FUTEX_TRYLOCK_PI);
 }
 
+/* G woke R others, or failed to: a thread that frees a lock for others and takes it again at once
+ * would otherwise keep it for its whole slice. */
+static long woken(struct g *g, long r)
+{
+	if (r > 0)
+		sched_yield_woken(g);
+	return r;
+}
+
 long sys_futex(struct g *g, struct seam *s)
 {
 	uint32_t *addr = (uint32_t *)s->arg[0], *addr2 = (uint32_t *)s->arg[4];
@@ -121,15 +130,15 @@ long sys_futex(struct g *g, struct seam *s)
 		return wait_restarting(g, addr, val,
 				       cmd == FUTEX_WAIT ? FUTEX_BITSET_MATCH_ANY : val3, deadline);
 	case FUTEX_WAKE:
-		return futex_wake(addr, val, FUTEX_BITSET_MATCH_ANY);
+		return woken(g, futex_wake(addr, val, FUTEX_BITSET_MATCH_ANY));
 	case FUTEX_WAKE_BITSET:
-		return futex_wake(addr, val, val3);
+		return woken(g, futex_wake(addr, val, val3));
 	case FUTEX_REQUEUE:
-		return futex_requeue(addr, addr2, val, n2, NULL, 0);
+		return woken(g, futex_requeue(addr, addr2, val, n2, NULL, 0));
 	case FUTEX_CMP_REQUEUE:
-		return futex_requeue(addr, addr2, val, n2, &val3, 1);
+		return woken(g, futex_requeue(addr, addr2, val, n2, &val3, 1));
 	case FUTEX_WAKE_OP:
-		return futex_wake_op(addr, addr2, val, n2, val3);
+		return woken(g, futex_wake_op(addr, addr2, val, n2, val3));
 	}
 	/* Unknown to us, FUTEX_WAIT_REQUEUE_PI among them: the kernel's queues are not ours, so that to
 	 * ask it would be to wait for a wake that comes here. */

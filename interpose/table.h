@@ -35,6 +35,10 @@ enum row_flags {
 	SOTIMEO = 1 << 2, /* only with RESTART: ends all the same if the socket has a timeout set,
 	                   * SO_RCVTIMEO or SO_SNDTIMEO */
 	NONG = 1 << 3,    /* the body must also see the calls of threads that are no G */
+	/* How the seam knows beforehand that the call is going to wait (wait.c) */
+	READS = 1 << 4,	  /* until the descriptor in its first argument is readable */
+	WRITES = 1 << 5,  /* until it is writable */
+	WAITS = 1 << 6,	  /* nearly always, unless it is told not to */
 };
 
 struct row {
@@ -56,8 +60,8 @@ bool table_wants(int nr);
 
 #ifdef ROW
 /* clang-format off */
-ROW(POLL,    read,             INTR | RESTART | SOTIMEO, "parks until readable; files: hand-off")
-ROW(POLL,    write,            INTR | RESTART | SOTIMEO, "parks until writable; files: hand-off")
+ROW(POLL,    read,             INTR | RESTART | SOTIMEO | READS, "parks until readable; files: hand-off")
+ROW(POLL,    write,            INTR | RESTART | SOTIMEO | WRITES, "parks until writable; files: hand-off")
 ROW(HANDOFF, open,             INTR | RESTART,
 	"a FIFO waits for its other end; a path may need a disk")
 ROW(HANDOFF, close,            INTR | NONG,
@@ -65,7 +69,7 @@ ROW(HANDOFF, close,            INTR | NONG,
 ROW(HANDOFF, stat,             0,              "a path may need a disk, a server, an automount")
 ROW(HANDOFF, fstat,            0,              "a network file asks its server")
 ROW(HANDOFF, lstat,            0,              "a path may need a disk, a server, an automount")
-ROW(POLL,    poll,             INTR,           "parks on all of its descriptors")
+ROW(POLL,    poll,             INTR | WAITS,           "parks on all of its descriptors")
 ROW(HANDOFF, lseek,            0,
 	"waits for a read at the same position; network files")
 ROW(STACK,   mmap,             NONG,
@@ -81,11 +85,11 @@ ROW(NEVER,   rt_sigreturn,     0,
 ROW(HANDOFF, ioctl,            INTR | RESTART, "depends on the device")
 ROW(HANDOFF, pread64,          INTR | RESTART, "files: no poller helps")
 ROW(HANDOFF, pwrite64,         INTR | RESTART, "files: no poller helps")
-ROW(POLL,    readv,            INTR | RESTART | SOTIMEO, "parks until readable; files: hand-off")
-ROW(POLL,    writev,           INTR | RESTART | SOTIMEO, "parks until writable; files: hand-off")
+ROW(POLL,    readv,            INTR | RESTART | SOTIMEO | READS, "parks until readable; files: hand-off")
+ROW(POLL,    writev,           INTR | RESTART | SOTIMEO | WRITES, "parks until writable; files: hand-off")
 ROW(HANDOFF, access,           0,              "a path may need a disk, a server, an automount")
 ROW(PASS,    pipe,             0,              "cannot block: makes descriptors")
-ROW(POLL,    select,           INTR,           "parks on all of its descriptors")
+ROW(POLL,    select,           INTR | WAITS,           "parks on all of its descriptors")
 ROW(KERNEL,  sched_yield,      0,              "to the end of the run queue")
 ROW(STACK,   mremap,           NONG,           "may move what is in a slab")
 ROW(HANDOFF, msync,            0,              "waits for a disk")
@@ -106,11 +110,11 @@ ROW(HANDOFF, sendfile,         INTR | RESTART, "reads a disk, may wait for a soc
 ROW(HANDOFF, socket,           0,              "may load a module")
 ROW(POLL,    connect,          INTR | RESTART | SOTIMEO,
 	"parks until writable, then SO_ERROR; AF_UNIX: hand-off")
-ROW(POLL,    accept,           INTR | RESTART | SOTIMEO, "parks until readable")
-ROW(POLL,    sendto,           INTR | RESTART | SOTIMEO, "parks until writable")
-ROW(POLL,    recvfrom,         INTR | RESTART | SOTIMEO, "parks until readable")
-ROW(POLL,    sendmsg,          INTR | RESTART | SOTIMEO, "parks until writable")
-ROW(POLL,    recvmsg,          INTR | RESTART | SOTIMEO, "parks until readable")
+ROW(POLL,    accept,           INTR | RESTART | SOTIMEO | READS, "parks until readable")
+ROW(POLL,    sendto,           INTR | RESTART | SOTIMEO | WRITES, "parks until writable")
+ROW(POLL,    recvfrom,         INTR | RESTART | SOTIMEO | READS, "parks until readable")
+ROW(POLL,    sendmsg,          INTR | RESTART | SOTIMEO | WRITES, "parks until writable")
+ROW(POLL,    recvmsg,          INTR | RESTART | SOTIMEO | READS, "parks until readable")
 ROW(PASS,    shutdown,         0,
 	"cannot block: the lock of a socket is held for short")
 ROW(HANDOFF, bind,             0,              "AF_UNIX makes a file")
@@ -132,7 +136,7 @@ ROW(PROCESS, fork,             NONG,
 ROW(NEVER,   vfork,            0,              "returns twice on one stack; interposed as a symbol")
 ROW(PROCESS, execve,           NONG,           "the new image gets the mask of the G")
 ROW(KERNEL,  exit,             0,              "ends a G, on g0: robust list, then the tid word")
-ROW(HANDOFF, wait4,            INTR | RESTART, "waits for a child")
+ROW(HANDOFF, wait4,            INTR | RESTART | WAITS, "waits for a child")
 ROW(KERNEL,  kill,             NONG,           "aims at a process, which any of its tids may name")
 ROW(PASS,    uname,            0,              "cannot block: about the machine")
 ROW(PASS,    semget,           0,              "cannot block: waits in other calls of its family")
@@ -141,12 +145,12 @@ ROW(PASS,    semctl,           0,              "cannot block: waits in other cal
 ROW(STACK,   shmdt,            NONG,           "SHM_REMAP may lie over a slab")
 ROW(PASS,    msgget,           0,              "cannot block: waits in other calls of its family")
 ROW(HANDOFF, msgsnd,           INTR,           "waits in the kernel, no descriptor to poll")
-ROW(HANDOFF, msgrcv,           INTR,           "waits in the kernel, no descriptor to poll")
+ROW(HANDOFF, msgrcv,           INTR | WAITS,           "waits in the kernel, no descriptor to poll")
 ROW(PASS,    msgctl,           0,              "cannot block: waits in other calls of its family")
 ROW(HANDOFF, fcntl,            INTR | RESTART | NONG, "F_SETLKW waits; F_SETOWN_EX takes a tid")
 ROW(HANDOFF, flock,            INTR | RESTART, "waits for a lock")
-ROW(HANDOFF, fsync,            0,              "waits for a disk")
-ROW(HANDOFF, fdatasync,        0,              "waits for a disk")
+ROW(HANDOFF, fsync,            WAITS,              "waits for a disk")
+ROW(HANDOFF, fdatasync,        WAITS,              "waits for a disk")
 ROW(HANDOFF, truncate,         0,              "may wait for a disk, or walk a long file")
 ROW(HANDOFF, ftruncate,        0,              "may wait for a disk, or walk a long file")
 ROW(HANDOFF, getdents,         0,              "reads a disk")
@@ -245,7 +249,7 @@ ROW(KERNEL,  arch_prctl,       0,              "FS and GS base are the thread's"
 ROW(PASS,    adjtimex,         0,              "cannot block: clocks of the machine or the process")
 ROW(PASS,    setrlimit,        0,              "cannot block: shared by all threads")
 ROW(HANDOFF, chroot,           0,              "a path may need a disk, a server, an automount")
-ROW(HANDOFF, sync,             0,              "waits for a disk")
+ROW(HANDOFF, sync,             WAITS,              "waits for a disk")
 ROW(HANDOFF, acct,             0,              "mounts: may wait for a disk or a server")
 ROW(PASS,    settimeofday,     0,              "cannot block: clocks of the machine or the process")
 ROW(HANDOFF, mount,            0,              "mounts: may wait for a disk or a server")
@@ -285,14 +289,14 @@ ROW(HANDOFF, lremovexattr,     0,              "attributes may need a disk")
 ROW(HANDOFF, fremovexattr,     0,              "attributes may need a disk")
 ROW(KERNEL,  tkill,            NONG,           "aims a signal at a tid")
 ROW(PASS,    time,             0,              "cannot block: clocks of the machine or the process")
-ROW(KERNEL,  futex,            INTR | RESTART | NONG,
+ROW(KERNEL,  futex,            INTR | RESTART | WAITS | NONG,
 	"parks on a bucket; with a relative timeout never restarts; shared words: kernel too")
 ROW(KERNEL,  sched_setaffinity, NONG, "takes a tid")
 ROW(KERNEL,  sched_getaffinity, NONG, "takes a tid")
 ROW(PASS,    set_thread_area,  0,              "not implemented: ENOSYS at once")
 ROW(PASS,    io_setup,         0,              "cannot block: makes descriptors")
 ROW(HANDOFF, io_destroy,       0,              "waits for what is in flight")
-ROW(HANDOFF, io_getevents,     INTR,           "waits for completions")
+ROW(HANDOFF, io_getevents,     INTR | WAITS,           "waits for completions")
 ROW(HANDOFF, io_submit,        0,              "may wait for a device")
 ROW(PASS,    io_cancel,        0,              "cannot block, names no thread")
 ROW(PASS,    get_thread_area,  0,              "not implemented: ENOSYS at once")
@@ -320,7 +324,7 @@ ROW(KERNEL,  clock_getres,     NONG,
 	"the CPU clock of a thread names its tid; else at once")
 ROW(TIMER,   clock_nanosleep,  INTR,           "parks on the timer heap; CPU clocks: hand-off")
 ROW(PROCESS, exit_group,       NONG,           "ends every M")
-ROW(POLL,    epoll_wait,       INTR,           "parks on the epoll descriptor itself")
+ROW(POLL,    epoll_wait,       INTR | READS,           "parks on the epoll descriptor itself")
 ROW(PASS,    epoll_ctl,        0,              "cannot block, names no thread")
 ROW(KERNEL,  tgkill,           NONG,           "aims a signal at a tid")
 ROW(HANDOFF, utimes,           0,              "changes a file system: may wait for a disk")
@@ -331,11 +335,11 @@ ROW(KERNEL,  get_mempolicy,    0,              "the policy of the thread")
 ROW(HANDOFF, mq_open,          0,              "waits for locks of the queue file system")
 ROW(HANDOFF, mq_unlink,        0,              "waits for locks of the queue file system")
 ROW(HANDOFF, mq_timedsend,     INTR | RESTART, "waits for room or for a message")
-ROW(HANDOFF, mq_timedreceive,  INTR | RESTART, "waits for room or for a message")
+ROW(HANDOFF, mq_timedreceive,  INTR | RESTART | WAITS, "waits for room or for a message")
 ROW(PASS,    mq_notify,        0,              "cannot block, names no thread")
 ROW(PASS,    mq_getsetattr,    0,              "cannot block, names no thread")
 ROW(HANDOFF, kexec_load,       0,              "the whole machine or terminal: takes long")
-ROW(HANDOFF, waitid,           INTR | RESTART, "waits for a child")
+ROW(HANDOFF, waitid,           INTR | RESTART | WAITS, "waits for a child")
 ROW(HANDOFF, add_key,          INTR | RESTART, "may wait for a helper in user space")
 ROW(HANDOFF, request_key,      INTR | RESTART, "may wait for a helper in user space")
 ROW(HANDOFF, keyctl,           INTR | RESTART, "may wait for a helper in user space")
@@ -360,26 +364,26 @@ ROW(HANDOFF, symlinkat,        0,              "changes a file system: may wait 
 ROW(HANDOFF, readlinkat,       0,              "a path may need a disk, a server, an automount")
 ROW(HANDOFF, fchmodat,         0,              "changes a file system: may wait for a disk")
 ROW(HANDOFF, faccessat,        0,              "a path may need a disk, a server, an automount")
-ROW(POLL,    pselect6,         INTR,           "parks on all of its descriptors")
-ROW(POLL,    ppoll,            INTR,           "parks on all of its descriptors")
+ROW(POLL,    pselect6,         INTR | WAITS,           "parks on all of its descriptors")
+ROW(POLL,    ppoll,            INTR | WAITS,           "parks on all of its descriptors")
 ROW(PROCESS, unshare,          0,              "what they change is the kernel thread's")
 ROW(KERNEL,  set_robust_list,  0,              "kept in the G, walked at its exit")
 ROW(KERNEL,  get_robust_list,  NONG,           "takes a tid")
-ROW(POLL,    splice,           INTR | RESTART, "parks on pipe or socket; files: hand-off")
-ROW(POLL,    tee,              INTR | RESTART, "parks on pipe or socket; files: hand-off")
+ROW(POLL,    splice,           INTR | RESTART | READS, "parks on pipe or socket; files: hand-off")
+ROW(POLL,    tee,              INTR | RESTART | READS, "parks on pipe or socket; files: hand-off")
 ROW(HANDOFF, sync_file_range,  0,              "waits for a disk")
-ROW(POLL,    vmsplice,         INTR | RESTART, "parks on pipe or socket; files: hand-off")
+ROW(POLL,    vmsplice,         INTR | RESTART | WRITES, "parks on pipe or socket; files: hand-off")
 ROW(KERNEL,  move_pages,       NONG,
 	"any tid may name a process; copies pages, so under hand-off")
 ROW(HANDOFF, utimensat,        0,              "changes a file system: may wait for a disk")
-ROW(POLL,    epoll_pwait,      INTR,           "parks on the epoll descriptor itself")
+ROW(POLL,    epoll_pwait,      INTR | READS,           "parks on the epoll descriptor itself")
 ROW(KERNEL,  signalfd,         0,              "a read hands out the signals of the G that reads")
 ROW(PASS,    timerfd_create,   0,              "cannot block: makes descriptors")
 ROW(PASS,    eventfd,          0,              "cannot block: makes descriptors")
 ROW(HANDOFF, fallocate,        INTR,           "may write a disk at length")
 ROW(PASS,    timerfd_settime,  0,              "cannot block, names no thread")
 ROW(PASS,    timerfd_gettime,  0,              "cannot block, names no thread")
-ROW(POLL,    accept4,          INTR | RESTART | SOTIMEO, "parks until readable")
+ROW(POLL,    accept4,          INTR | RESTART | SOTIMEO | READS, "parks until readable")
 ROW(KERNEL,  signalfd4,        0,              "a read hands out the signals of the G that reads")
 ROW(PASS,    eventfd2,         0,              "cannot block: makes descriptors")
 ROW(PASS,    epoll_create1,    0,              "cannot block: makes descriptors")
@@ -390,7 +394,7 @@ ROW(HANDOFF, preadv,           INTR | RESTART, "files: no poller helps")
 ROW(HANDOFF, pwritev,          INTR | RESTART, "files: no poller helps")
 ROW(KERNEL,  rt_tgsigqueueinfo, NONG, "aims a signal at a tid")
 ROW(KERNEL,  perf_event_open,  NONG,           "any tid may name a process here")
-ROW(POLL,    recvmmsg,         INTR | RESTART | SOTIMEO,
+ROW(POLL,    recvmmsg,         INTR | RESTART | SOTIMEO | READS,
 	"parks until readable; with a timeout never restarts")
 ROW(PASS,    fanotify_init,    0,              "cannot block: makes descriptors")
 ROW(HANDOFF, fanotify_mark,    0,              "a path or handle may need a disk")
@@ -398,8 +402,8 @@ ROW(KERNEL,  prlimit64,        NONG,           "any tid may name a process here"
 ROW(HANDOFF, name_to_handle_at, 0, "a path or handle may need a disk")
 ROW(HANDOFF, open_by_handle_at, 0, "a path or handle may need a disk")
 ROW(PASS,    clock_adjtime,    0,              "cannot block: clocks of the machine or the process")
-ROW(HANDOFF, syncfs,           0,              "waits for a disk")
-ROW(POLL,    sendmmsg,         INTR | RESTART | SOTIMEO, "parks until writable")
+ROW(HANDOFF, syncfs,           WAITS,              "waits for a disk")
+ROW(POLL,    sendmmsg,         INTR | RESTART | SOTIMEO | WRITES, "parks until writable")
 ROW(PROCESS, setns,            0,              "what they change is the kernel thread's")
 ROW(PASS,    getcpu,           0,              "cannot block: about the machine")
 ROW(KERNEL,  process_vm_readv, NONG,
@@ -423,14 +427,16 @@ ROW(PASS,    userfaultfd,      0,              "cannot block; memory, but no sta
 ROW(HANDOFF, membarrier,       0,              "MEMBARRIER_CMD_GLOBAL waits for every CPU")
 ROW(HANDOFF, mlock2,           0,              "faults or moves pages in: may wait for a disk")
 ROW(HANDOFF, copy_file_range,  0,              "reads and writes disks")
-ROW(POLL,    preadv2,          INTR | RESTART | SOTIMEO, "at offset -1 it is readv; else hand-off")
-ROW(POLL,    pwritev2,         INTR | RESTART | SOTIMEO, "at offset -1 it is writev; else hand-off")
+ROW(POLL,    preadv2,          INTR | RESTART | SOTIMEO | READS,
+	"at offset -1 it is readv; else hand-off")
+ROW(POLL,    pwritev2,         INTR | RESTART | SOTIMEO | WRITES,
+	"at offset -1 it is writev; else hand-off")
 ROW(STACK,   pkey_mprotect,    NONG,
 	"set-up of a fresh stack is answered; all else is real")
 ROW(PASS,    pkey_alloc,       0,              "cannot block; PKRU is a register, not the kernel's")
 ROW(PASS,    pkey_free,        0,              "cannot block; PKRU is a register, not the kernel's")
 ROW(HANDOFF, statx,            0,              "a path may need a disk, a server, an automount")
-ROW(HANDOFF, io_pgetevents,    INTR,           "waits for completions")
+ROW(HANDOFF, io_pgetevents,    INTR | WAITS,           "waits for completions")
 ROW(KERNEL,  rseq,             0,              "registers nothing: cpu_id stays -1")
 #ifdef __NR_uretprobe
 ROW(NEVER,   uretprobe,        0,
@@ -442,7 +448,7 @@ ROW(NEVER,   uprobe,           0,
 #endif
 ROW(PASS,    pidfd_send_signal, 0, "cannot block; names a process by its descriptor")
 ROW(PASS,    io_uring_setup,   0,              "cannot block: makes descriptors")
-ROW(HANDOFF, io_uring_enter,   INTR,           "waits for completions")
+ROW(HANDOFF, io_uring_enter,   INTR | WAITS,           "waits for completions")
 ROW(HANDOFF, io_uring_register, INTR, "may wait until the ring is quiet")
 ROW(HANDOFF, open_tree,        0,              "mounts: may wait for a disk or a server")
 ROW(HANDOFF, move_mount,       0,              "mounts: may wait for a disk or a server")
@@ -459,7 +465,7 @@ ROW(HANDOFF, openat2,          INTR | RESTART,
 ROW(PASS,    pidfd_getfd,      0,              "cannot block; names a process by its descriptor")
 ROW(HANDOFF, faccessat2,       0,              "a path may need a disk, a server, an automount")
 ROW(HANDOFF, process_madvise,  0,              "may reclaim pages at length")
-ROW(POLL,    epoll_pwait2,     INTR,           "parks on the epoll descriptor itself")
+ROW(POLL,    epoll_pwait2,     INTR | READS,           "parks on the epoll descriptor itself")
 ROW(HANDOFF, mount_setattr,    0,              "mounts: may wait for a disk or a server")
 ROW(HANDOFF, quotactl_fd,      0,              "mounts: may wait for a disk or a server")
 ROW(PASS,    landlock_create_ruleset, 0, "cannot block: a ruleset by its descriptor")
@@ -468,7 +474,7 @@ ROW(PROCESS, landlock_restrict_self, NONG,
 	"restricts the kernel thread: must hold on every M")
 ROW(PASS,    memfd_secret,     0,              "cannot block; memory, but no stack of ours")
 ROW(HANDOFF, process_mrelease, 0,              "may reclaim pages at length")
-ROW(KERNEL,  futex_waitv,      INTR | RESTART | NONG, "parks on several buckets")
+ROW(KERNEL,  futex_waitv,      INTR | RESTART | WAITS | NONG, "parks on several buckets")
 ROW(PASS,    set_mempolicy_home_node, 0, "cannot block; memory, but no stack of ours")
 #ifdef __NR_cachestat
 ROW(HANDOFF, cachestat,        0,              "may wait for a disk, or walk a long file")

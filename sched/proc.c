@@ -28,6 +28,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <sched.h>
 
 #include "sched/base/fatal.h"
@@ -82,11 +83,16 @@ static void acquire_p(struct m *m, struct p *p)
 	atomic_store_explicit(&p->status, P_RUNNING, memory_order_release);
 }
 
+static void globq_push_locked(struct g *g)
+{
+	gqueue_push(&sched.globq, g);
+	atomic_store(&sched.n_global, sched.globq.n);
+}
+
 static void globq_put(struct g *g)
 {
 	lock_acquire(&sched.lock);
-	gqueue_push(&sched.globq, g);
-	atomic_store(&sched.n_global, sched.globq.n);
+	globq_push_locked(g);
 	lock_release(&sched.lock);
 }
 
@@ -219,6 +225,30 @@ void sched_wake_p(void)
 		start_m(NULL, true);
 }
 
+static int64_t all_timers_next(void)
+{
+	int64_t next = INT64_MAX;
+
+	for (uint32_t i = 0; i < sched.n_procs; i++) {
+		int64_t t = timer_next(&sched.ps[i]);
+
+		if (t < next)
+			next = t;
+	}
+	return next;
+}
+
+/* Is there anything to run anywhere? */
+static bool work_anywhere(void)
+{
+	if (atomic_load(&sched.n_global))
+		return true;
+	for (uint32_t i = 0; i < sched.n_procs; i++)
+		if (!runq_empty(&sched.ps[i].runq))
+			return true;
+	return all_timers_next() <= raw_now();
+}
+
 /* P has lost its M: to another one if there is work, else to the idle list. */
 void sched_handoff_p(struct p *p)
 {
@@ -234,21 +264,12 @@ void sched_handoff_p(struct p *p)
 	}
 	pidle_put_locked(p);
 	lock_release(&sched.lock);
+	/* B1: who queued a G just before saw no idle P and woke nobody. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (work_anywhere())
+		sched_wake_p();
 	if (timer_next(p) != INT64_MAX)
 		sched_timer_earlier(timer_next(p));
-}
-
-static int64_t all_timers_next(void)
-{
-	int64_t next = INT64_MAX;
-
-	for (uint32_t i = 0; i < sched.n_procs; i++) {
-		int64_t t = timer_next(&sched.ps[i]);
-
-		if (t < next)
-			next = t;
-	}
-	return next;
 }
 
 /* A deadline was added: does the M that sleeps until the earliest one have to get up before? */
@@ -379,6 +400,7 @@ static void finish_switch(struct m *m)
 		atomic_store_explicit(&prev->on_cpu, 0, memory_order_release); /* B2 */
 }
 
+/* FROM is a G that has to be left only if TO has left its own stack: see leave_cpu(). */
 static void run_g(struct m *m, struct g *from, struct g *to)
 {
 	while (atomic_load_explicit(&to->on_cpu, memory_order_acquire)) /* B2 */
@@ -429,10 +451,13 @@ static void leave_cpu(struct g *g)
 		atomic_store_explicit(&g->status, G_RUNNING, memory_order_relaxed);
 		return;
 	}
-	if (next) {
+	/* B2: NEXT may still be leaving its stack on an M that waits for us to leave ours. To wait for it
+	 * here would be to wait for each other; on g0 it is safe. */
+	if (next && !atomic_load_explicit(&next->on_cpu, memory_order_acquire)) {
 		run_g(m, g, next);
 		return;
 	}
+	m->resume = next;
 	atomic_store_explicit(&m->curg, NULL, memory_order_relaxed);
 	m->prev = g;
 	arch_switch(g, &m->g0);
@@ -478,17 +503,6 @@ static struct g *steal(struct m *m)
 		}
 	}
 	return NULL;
-}
-
-/* Is there anything to run anywhere? */
-static bool work_anywhere(void)
-{
-	if (atomic_load(&sched.n_global))
-		return true;
-	for (uint32_t i = 0; i < sched.n_procs; i++)
-		if (!runq_empty(&sched.ps[i].runq))
-			return true;
-	return all_timers_next() <= raw_now();
 }
 
 static struct g *find_runnable(struct m *m)
@@ -548,8 +562,11 @@ static void m_loop(struct m *m)
 	atomic_store_explicit(&m->in_sched, 1, memory_order_relaxed);
 	finish_switch(m);
 	for (;;) {
-		struct g *g = find_runnable(m);
+		struct g *g = m->resume;
 
+		m->resume = NULL;
+		if (!g)
+			g = find_runnable(m);
 		if (m->spinning) {
 			m->spinning = false;
 			if (atomic_fetch_sub(&sched.n_spinning, 1) == 1)
@@ -612,6 +629,16 @@ void sched_yield_g(struct g *g)
 	leave_cpu(g);
 }
 
+void sched_yield_woken(struct g *g)
+{
+	struct p *p = g->m->p;
+
+	g->hog |= atomic_load_explicit(&p->ran_long, memory_order_relaxed) ==
+		  atomic_load_explicit(&p->tick, memory_order_relaxed);
+	if (g->hog)
+		sched_yield_g(g);
+}
+
 _Noreturn void sched_exit(struct g *g)
 {
 	atomic_store_explicit(&g->status, G_DEAD, memory_order_relaxed);
@@ -652,6 +679,7 @@ bool park_cancel(struct g *g, uint64_t seq)
 
 int32_t park(struct g *g)
 {
+	g->hog = false;
 	leave_cpu(g);
 	return g->wake_result;
 }
@@ -669,6 +697,27 @@ int32_t park_until(struct g *g, uint64_t seq, int64_t deadline)
 }
 
 /* ---- hand-off ------------------------------------------------------------------------------ */
+
+/* G runs on an M that has no P: get an idle one, or wait for its turn. */
+static void need_p(struct g *g)
+{
+	struct p *p;
+
+	/* Under one lock: a P that becomes idle between the two would leave G in the queue unseen. */
+	lock_acquire(&sched.lock);
+	p = pidle_get_locked();
+	if (!p) {
+		atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
+		globq_push_locked(g);
+	}
+	lock_release(&sched.lock);
+	if (p) {
+		acquire_p(g->m, p);
+		atomic_store_explicit(&g->status, G_RUNNING, memory_order_relaxed);
+	} else {
+		leave_cpu(g);
+	}
+}
 
 void sched_enter_syscall(struct g *g)
 {
@@ -698,23 +747,51 @@ void sched_exit_syscall(struct g *g)
 	struct p *p = m->oldp;
 	uint32_t expect = P_SYSCALL;
 
+	/* P in P_SYSCALL is anybody's: it does not matter whose call it is in by now. */
 	if (p->m == m && atomic_compare_exchange_strong(&p->status, &expect, P_RUNNING)) {
+		p->m = m;
 		m->p = p;
 		atomic_fetch_add_explicit(&p->syscall_tick, 1, memory_order_relaxed);
 		atomic_store_explicit(&g->status, G_RUNNING, memory_order_relaxed);
 		return;
 	}
-	lock_acquire(&sched.lock);
-	p = pidle_get_locked();
-	lock_release(&sched.lock);
-	if (p) {
-		acquire_p(m, p);
-		atomic_store_explicit(&g->status, G_RUNNING, memory_order_relaxed);
-		return;
+	need_p(g);
+}
+
+void sched_enter_retaken(struct g *g)
+{
+	struct m *m = g->m;
+
+	/* Sysmon is about to decide. It may have lost its CPU over it. */
+	for (uint32_t i = 1; atomic_load(&m->retaken) == RETAKE_ASKED; i++) {
+		raw_pause();
+		if (i % 64 == 0)
+			raw0(SYS_sched_yield);
 	}
-	atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
-	globq_put(g);
-	leave_cpu(g);
+	if (atomic_exchange(&m->retaken, RETAKE_NONE) == RETAKE_DONE) {
+		atomic_fetch_sub(&sched.n_stalled, 1);
+		need_p(g);
+	}
+}
+
+bool sched_retake_stalled(struct p *p, struct m *m)
+{
+	uint32_t none = RETAKE_NONE;
+
+	if (!atomic_compare_exchange_strong(&m->retaken, &none, RETAKE_ASKED))
+		return false;
+	/* B6, with sched_enter(): M stores in_sched, then looks at retaken. The barrier on all CPUs
+	 * puts ours between the two: either we see in_sched here, or M sees that it is asked. */
+	if (raw_failed(raw3(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0)) ||
+	    atomic_load(&m->in_sched) || m->p != p) {
+		atomic_store(&m->retaken, RETAKE_NONE);
+		return false;
+	}
+	m->p = NULL;
+	atomic_fetch_add(&sched.n_stalled, 1);
+	atomic_store(&m->retaken, RETAKE_DONE);
+	sched_handoff_p(p);
+	return true;
 }
 
 /* ---- beginning ----------------------------------------------------------------------------- */
@@ -752,6 +829,7 @@ int sched_init(const struct sched_config *c)
 	int r;
 
 	arch_init();
+	raw3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
 	sched.tls_below = c->tls_below;
 	atomic_store(&sched.timer_when, INT64_MAX);
 	r = make_ps(c->procs);
@@ -794,6 +872,8 @@ void sched_forked(struct g *g, int32_t pid)
 	atomic_store(&sched.timer_when, INT64_MAX);
 	if (make_ps(n))
 		throw("no memory after fork");
+	raw3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+	atomic_store(&m->retaken, RETAKE_NONE);
 	gtab_forked(g, pid);
 	m->tid = pid;
 	m->spinning = false;

@@ -22,6 +22,7 @@ struct sched {
 	_Atomic uint32_t n_spinning;	     /* [any] */
 	_Atomic(struct m *) timer_m;	     /* the idle M that sleeps until the next deadline */
 	_Atomic int64_t timer_when;	     /* that deadline */
+	_Atomic uint32_t n_stalled;	     /* Ms that sysmon took the P from and that do not know yet */
 	_Atomic uint32_t watcher_asleep;     /* futex word: sysmon waits for a busy P */
 };
 
@@ -40,6 +41,9 @@ extern void (*sched_exit_wake)(int32_t *clear_tid);
 void sched_wake_p(void);
 /* P's M is gone: run P elsewhere, or put it on the idle list. */
 void sched_handoff_p(struct p *p);
+/* Take P from M, whose kernel thread was seen asleep outside of the library. False if M is inside by
+ * now, or the kernel has no membarrier. */
+bool sched_retake_stalled(struct p *p, struct m *m);
 /* A timer with this deadline was added. */
 void sched_timer_earlier(int64_t when);
 /* A kernel thread for M that runs fn(M). Its tid or -errno. */

@@ -27,12 +27,19 @@ int sched_init(const struct sched_config *c);
 bool sched_active(void);
 uint32_t sched_procs(void);
 
+/* For sched_enter() alone: sysmon took, or is about to take, the P of this M. */
+void sched_enter_retaken(struct g *g);
+
 static inline struct m *sched_enter(struct g *g)
 {
 	struct m *m = g->m;
 
 	atomic_store_explicit(&m->in_sched, 1, memory_order_relaxed);
-	arch_compiler_barrier();
+	arch_compiler_barrier(); /* B6: a real barrier is sysmon's to make */
+	if (__builtin_expect(atomic_load_explicit(&m->retaken, memory_order_relaxed), RETAKE_NONE)) {
+		sched_enter_retaken(g);
+		m = g->m;
+	}
 	return m;
 }
 
@@ -46,6 +53,9 @@ static inline void sched_leave(struct g *g)
 void sched_start(struct g *g);
 /* Give the P to others that are runnable, if any; G goes to the end of the global queue. */
 void sched_yield_g(struct g *g);
+/* G has just made others ready: let them run first if G has run for a millisecond or more since it
+ * last waited for something, as the kernel's wake-up preemption would. */
+void sched_yield_woken(struct g *g);
 /* End G: never returns. Its clear_tid is cleared and woken after its stack is left. */
 _Noreturn void sched_exit(struct g *g);
 

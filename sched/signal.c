@@ -386,6 +386,9 @@ static void handler(int sig, siginfo_t *info, void *v)
 
 	if (g && g->vforked)
 		return;
+	/* The scheduler reads the clock in the vDSO, which is not our text. */
+	if (place == ARCH_APP && g && atomic_load_explicit(&g->m->in_sched, memory_order_relaxed))
+		place = ARCH_OURS;
 	if (fault && place != ARCH_APP) {
 		static const struct sig_action dfl;
 
@@ -536,6 +539,7 @@ void sched_preempted(ucontext_t *uc)
 	struct m *m = sched_enter(g);
 
 	atomic_fetch_and(&m->attn, ~(uint32_t)ATTN_PREEMPT);
+	g->hog = true;
 	sched_yield_g(g);
 	sig_drain(g->m);
 	before_sigreturn(g, uc);

@@ -6,6 +6,7 @@
 #include "sched/sysmon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <stddef.h>
 
@@ -20,20 +21,28 @@ enum {
 	PAUSE_MIN = 20 * 1000, /* ns */
 	PAUSE_MAX = 10 * 1000 * 1000,
 	VAIN_LOOKS = 50,
-	SLICE = 10 * 1000 * 1000, /* ns */
+	PAUSE_BUSY = 1000 * 1000,	/* the longest pause while something waits to run */
+	SLICE = 10 * 1000 * 1000,
+	STALL = 1000 * 1000, /* without a decision of its scheduler: look what the M does */
 };
 
 static bool started;
 static struct m *sysmon_m;
 
+/* Is there something to run that nobody is about to look for? */
 static bool work_waits(struct p *p)
 {
 	return !runq_empty(&p->runq) || atomic_load(&sched.n_global) != 0 ||
 	       timer_next(p) <= raw_now();
 }
 
-/* Take the Ps of calls that have lasted a whole look, when something waits to run or the look was a long one
- * (then nobody works, and the P may as well be idle). */
+static bool nobody_looks(void)
+{
+	return atomic_load(&sched.n_idle_ps) == 0 && atomic_load(&sched.n_spinning) == 0;
+}
+
+/* Take the Ps of calls that have lasted a whole look: when something waits to run, when no other P is
+ * free for what may come, or when the look was a long one (then the P may as well be idle). */
 static bool retake(bool long_pause)
 {
 	bool found = false;
@@ -48,7 +57,7 @@ static bool retake(bool long_pause)
 			p->seen_syscall_tick = tick;
 			continue;
 		}
-		if (!long_pause && !work_waits(p))
+		if (!long_pause && !work_waits(p) && !nobody_looks())
 			continue;
 		if (atomic_compare_exchange_strong(&p->status, &expect, P_IDLE)) {
 			atomic_fetch_add(&p->syscall_tick, 1);
@@ -59,24 +68,84 @@ static bool retake(bool long_pause)
 	return found;
 }
 
-/* Preempt who has run for a whole slice while others wait. */
-static void preempt(void)
+static char *put_str(char *at, const char *s)
+{
+	while (*s)
+		*at++ = *s++;
+	return at;
+}
+
+/* What the kernel says of its thread TID: 'R', 'S', 'D' ...; 0 if it does not say. */
+static char thread_state(int32_t tid)
+{
+	char buf[512], *at = buf, digits[12];
+	int n = 0;
+	long fd, len;
+
+	for (uint32_t v = (uint32_t)tid; v || !n; v /= 10)
+		digits[n++] = (char)('0' + v % 10);
+	at = put_str(at, "/proc/self/task/");
+	while (n)
+		*at++ = digits[--n];
+	at = put_str(at, "/stat");
+	*at = 0;
+	fd = raw3(SYS_openat, AT_FDCWD, buf, O_RDONLY | O_CLOEXEC);
+	if (raw_failed(fd))
+		return 0;
+	len = raw3(SYS_read, fd, buf, sizeof buf);
+	raw1(SYS_close, fd);
+	/* "tid (name) S ...": the name may hold anything, the rest no parenthesis. */
+	for (at = buf + len; at > buf + 2; at--)
+		if (at[-2] == ')' && at + 1 < buf + len)
+			return at[0];
+	return 0;
+}
+
+/* A P whose M sleeps outside of the library (a call that we do not see, a page that comes from a disk)
+ * goes to others; one whose G has run for a whole slice while others wait is preempted. */
+static bool stall_or_preempt(void)
 {
 	int64_t now = raw_now();
+	bool contended = false;
 
 	for (uint32_t i = 0; i < sched.n_procs; i++) {
 		struct p *p = &sched.ps[i];
 		uint32_t tick = atomic_load(&p->tick);
 		struct m *m = p->m;
 
-		if (atomic_load(&p->status) != P_RUNNING || tick != p->seen_tick) {
+		if (atomic_load(&p->status) != P_RUNNING || tick != p->seen_tick || !m) {
 			p->seen_tick = tick;
 			p->seen_when = now;
-		} else if (m && now - p->seen_when >= SLICE && work_waits(p)) {
+			contended |= work_waits(p);
+			continue;
+		}
+		if (!work_waits(p) && !nobody_looks())
+			continue;
+		contended = true;
+		if (now - p->seen_when < STALL)
+			continue;
+		if (!atomic_load(&m->in_sched)) {
+			char state = thread_state(m->tid);
+
+			if ((state == 'S' || state == 'D') && sched_retake_stalled(p, m))
+				continue;
+		}
+		atomic_store(&p->ran_long, tick);
+		if (now - p->seen_when >= SLICE && work_waits(p)) {
 			p->seen_when = now;
 			sig_kick(m, true);
 		}
 	}
+	return contended;
+}
+
+/* Ms whose P went away while they slept: once they compute again, bring them to the scheduler. */
+static void recall(void)
+{
+	for (struct m *m = sched.all_ms; m; m = m->all_link)
+		if (atomic_load(&m->retaken) == RETAKE_DONE && !atomic_load(&m->in_sched) &&
+		    thread_state(m->tid) == 'R')
+			sig_kick(m, true);
 }
 
 static void loop(void *arg)
@@ -85,6 +154,7 @@ static void loop(void *arg)
 	int64_t pause = PAUSE_MIN;
 
 	uint64_t all = ~0ull;
+	bool busy;
 
 	(void)arg;
 	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
@@ -98,16 +168,20 @@ static void loop(void *arg)
 			atomic_thread_fence(memory_order_seq_cst);
 			if (atomic_load(&sched.n_idle_ps) == sched.n_procs)
 				raw4(SYS_futex, &sched.watcher_asleep, FUTEX_WAIT_PRIVATE, 1, NULL);
-					vain = 0;
+			vain = 0;
 			pause = PAUSE_MIN;
 		}
-		preempt();
+		busy = stall_or_preempt();
+		if (atomic_load(&sched.n_stalled))
+			recall();
 		if (retake(pause >= PAUSE_MAX)) {
 			vain = 0;
 			pause = PAUSE_MIN;
 		} else if (++vain > VAIN_LOOKS && pause < PAUSE_MAX) {
 			pause *= 2;
 		}
+		if (busy && pause > PAUSE_BUSY)
+			pause = PAUSE_BUSY;
 	}
 }
 

@@ -125,6 +125,7 @@ struct g {
 	uintptr_t stack_lo, stack_hi; /* 0 if not known */
 	bool main;		      /* the process's first thread: its stack is the kernel's */
 	bool creating;	  /* within pthread_create: mmap(MAP_STACK) is glibc's own [own] */
+	bool hog;	  /* has run long since it last parked: sched_yield_woken() [own] */
 	bool vforked;	  /* a vfork child runs on our memory: every site goes to the kernel */
 	char name[16];	  /* PR_SET_NAME */
 	bool named;
@@ -170,6 +171,7 @@ struct p {
 	uint32_t id;
 	_Atomic uint32_t tick;	       /* scheduling decisions [own] */
 	_Atomic uint32_t syscall_tick; /* returns from calls [own] */
+	_Atomic uint32_t ran_long;     /* the tick that has lasted a millisecond [sysmon] */
 	struct m *m;		       /* that holds it [own], kept through SYSCALL */
 	struct p *link;		       /* idle list [sched.lock] */
 	struct g *free_gs;	       /* dead Gs to reuse [own] */
@@ -204,6 +206,7 @@ struct m {
 	struct p *nextp; /* handed over by whoever woke us [lock: via park] */
 	_Atomic(struct g *) curg;
 	struct g *prev; /* that the last switch left; finish_switch() settles it */
+	struct g *resume; /* that g0 shall run next: leave_cpu() could not [own] */
 
 	_Atomic uint32_t park; /* futex word: 0 asleep or about to be, 1 told to wake */
 	int32_t tid;	       /* of the kernel */
