@@ -81,7 +81,7 @@ long seam_call(struct g *g, struct seam *s, int flags)
 			return r;
 		sig_drain(g->m);
 		if (atomic_fetch_and(&g->m->attn, ~(uint32_t)ATTN_PREEMPT) & ATTN_PREEMPT)
-			sched_yield_g(g);
+			sched_preempt_g(g);
 		ran = sig_deliver(g, &restart);
 		if (ran && !restart)
 			return r;

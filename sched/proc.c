@@ -629,6 +629,19 @@ void sched_yield_g(struct g *g)
 	leave_cpu(g);
 }
 
+void sched_preempt_g(struct g *g)
+{
+	struct p *p = g->m->p;
+
+	g->hog = true;
+	run_timers(p);
+	if (runq_empty(&p->runq) && atomic_load_explicit(&sched.n_global, memory_order_relaxed) == 0)
+		return;
+	atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
+	globq_put(g);
+	leave_cpu(g);
+}
+
 void sched_yield_woken(struct g *g)
 {
 	struct p *p = g->m->p;

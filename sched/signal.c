@@ -487,7 +487,7 @@ int sched_attend(struct seam *s)
 	m = sched_enter(g);
 	if (atomic_load(&m->attn) & ATTN_PREEMPT) {
 		atomic_fetch_and(&m->attn, ~(uint32_t)ATTN_PREEMPT);
-		sched_yield_g(g);
+		sched_preempt_g(g);
 		m = g->m;
 	}
 	sig_drain(m);
@@ -539,8 +539,7 @@ void sched_preempted(ucontext_t *uc)
 	struct m *m = sched_enter(g);
 
 	atomic_fetch_and(&m->attn, ~(uint32_t)ATTN_PREEMPT);
-	g->hog = true;
-	sched_yield_g(g);
+	sched_preempt_g(g);
 	sig_drain(g->m);
 	before_sigreturn(g, uc);
 	sched_leave(g);

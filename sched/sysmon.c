@@ -22,7 +22,7 @@ enum {
 	PAUSE_MAX = 10 * 1000 * 1000,
 	VAIN_LOOKS = 50,
 	PAUSE_BUSY = 1000 * 1000,	/* the longest pause while something waits to run */
-	SLICE = 10 * 1000 * 1000,
+	SLICE = 3 * 1000 * 1000, /* as the kernel's on a small machine; Go's is 10 ms */
 	STALL = 1000 * 1000, /* without a decision of its scheduler: look what the M does */
 };
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/rseq.h>
 #include <unistd.h>
 
@@ -26,7 +27,12 @@
 #include "sched/procs.h"
 #include "sched/signal.h"
 
-enum { SITES_MAX = 2048 };
+enum {
+	SITES_MAX = 2048,
+	MAIN_STACK_MAX = 64 << 20, /* bytes of it that we count on, when it has no other limit */
+};
+
+extern void *__libc_stack_end; /* of the loader: where the process's first frame begins */
 
 /* The libraries whose system calls we take over: glibc, and those that make futex calls of their
  * own for threads that glibc made. */
@@ -134,6 +140,28 @@ static void note_shared(void)
 		fclose(f);
 }
 
+/* The stack of the calling thread: where a preempted G keeps its registers. */
+static void note_stack(struct g *g)
+{
+	pthread_attr_t attr;
+	struct rlimit r;
+	size_t size;
+	void *lo;
+
+	if (g->tid == raw0(SYS_gettid)) {
+		/* The kernel's: it grows up to the limit, which a tight look at the maps would miss. */
+		if (getrlimit(RLIMIT_STACK, &r) || r.rlim_cur > MAIN_STACK_MAX)
+			r.rlim_cur = MAIN_STACK_MAX;
+		g->stack_hi = (uintptr_t)__libc_stack_end;
+		g->stack_lo = g->stack_hi - r.rlim_cur;
+	} else if (pthread_getattr_np(pthread_self(), &attr) == 0) {
+		pthread_attr_getstack(&attr, &lo, &size);
+		g->stack_lo = (uintptr_t)lo;
+		g->stack_hi = g->stack_lo + size;
+		pthread_attr_destroy(&attr);
+	}
+}
+
 static uint32_t procs(void)
 {
 	const char *s = getenv("GOMAXPROCS");
@@ -176,6 +204,7 @@ static void activate_once(void)
 	if (r)
 		return;
 	sig_init(self_g, c.pid);
+	note_stack(self_g);
 	/* What the kernel would clear when this thread ends is from now on ours to clear. */
 	prctl(PR_GET_TID_ADDRESS, &self_g->clear_tid);
 }
