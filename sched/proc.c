@@ -225,7 +225,7 @@ void sched_wake_p(void)
 		start_m(NULL, true);
 }
 
-static int64_t all_timers_next(void)
+int64_t sched_timers_next(void)
 {
 	int64_t next = INT64_MAX;
 
@@ -246,7 +246,7 @@ static bool work_anywhere(void)
 	for (uint32_t i = 0; i < sched.n_procs; i++)
 		if (!runq_empty(&sched.ps[i].runq))
 			return true;
-	return all_timers_next() <= raw_now();
+	return sched_timers_next() <= raw_now();
 }
 
 /* P has lost its M: to another one if there is work, else to the idle list. */
@@ -268,8 +268,9 @@ void sched_handoff_p(struct p *p)
 	atomic_thread_fence(memory_order_seq_cst);
 	if (work_anywhere())
 		sched_wake_p();
-	if (timer_next(p) != INT64_MAX)
-		sched_timer_earlier(timer_next(p));
+	/* Nobody sleeps until the next deadline: let an M find that it has nothing else to do. */
+	else if (sched_timers_next() != INT64_MAX && !atomic_load(&sched.timer_m))
+		sched_wake_p();
 }
 
 /* A deadline was added: does the M that sleeps until the earliest one have to get up before? */
@@ -295,11 +296,22 @@ static void wake_watcher(void)
 		raw3(SYS_futex, &sched.watcher_asleep, FUTEX_WAKE_PRIVATE, 1);
 }
 
+/* Idle Ms sleep without a limit but for the keeper, which is about to work: another takes its place. With
+ * none idle it is sysmon that looks. */
+static void next_keeper(void)
+{
+	uint32_t asleep = 0;
+
+	lock_acquire(&sched.lock);
+	if (sched.idle_ms && atomic_compare_exchange_strong(&sched.idle_ms->park, &asleep, 2))
+		raw3(SYS_futex, &sched.idle_ms->park, FUTEX_WAKE_PRIVATE, 1);
+	lock_release(&sched.lock);
+}
+
 /* M has no P: sleep until somebody hands one over, or a timer is due and a P idle. */
 static void m_sleep(struct m *m)
 {
-	struct m *nobody = NULL;
-	bool keeper;
+	bool keeper = false;
 
 	lock_acquire(&sched.lock);
 	atomic_store(&m->park, 0);
@@ -307,11 +319,14 @@ static void m_sleep(struct m *m)
 	sched.idle_ms = m;
 	sched.n_idle_ms++;
 	lock_release(&sched.lock);
-	keeper = atomic_compare_exchange_strong(&sched.timer_m, &nobody, m);
 	while (atomic_load(&m->park) != 1) {
 		struct timespec ts, *timeout = NULL;
+		struct m *nobody = NULL;
 		uint32_t again = 2;
 		long r;
+
+		if (!keeper)
+			keeper = atomic_compare_exchange_strong(&sched.timer_m, &nobody, m);
 
 		atomic_compare_exchange_strong(&m->park, &again, 0);
 		/* A handler on this M sets attn, then park to 2, so this look or the futex call sees it. */
@@ -324,10 +339,10 @@ static void m_sleep(struct m *m)
 
 			atomic_store(&sched.timer_when, INT64_MAX);
 			atomic_thread_fence(memory_order_seq_cst); /* B3 */
-			next = all_timers_next();
+			next = sched_timers_next();
 			atomic_store(&sched.timer_when, next);
 			atomic_thread_fence(memory_order_seq_cst);
-			if (all_timers_next() < next)
+			if (sched_timers_next() < next)
 				continue;
 			if (next != INT64_MAX) {
 				ts.tv_sec = next / 1000000000;
@@ -367,6 +382,8 @@ static void m_sleep(struct m *m)
 	if (keeper) {
 		atomic_store(&sched.timer_when, INT64_MAX);
 		atomic_store(&sched.timer_m, NULL);
+		if (sched_timers_next() != INT64_MAX)
+			next_keeper();
 	}
 	acquire_p(m, m->nextp);
 	m->nextp = NULL;

@@ -44,6 +44,8 @@ void sched_handoff_p(struct p *p);
 /* Take P from M, whose kernel thread was seen asleep outside of the library. False if M is inside by
  * now, or the kernel has no membarrier. */
 bool sched_retake_stalled(struct p *p, struct m *m);
+/* The earliest deadline of all Ps, INT64_MAX if none. */
+int64_t sched_timers_next(void);
 /* A timer with this deadline was added. */
 void sched_timer_earlier(int64_t when);
 /* A kernel thread for M that runs fn(M). Its tid or -errno. */

@@ -172,6 +172,9 @@ static void loop(void *arg)
 			pause = PAUSE_MIN;
 		}
 		busy = stall_or_preempt();
+		/* A timer of a P that nobody runs, or whose G computes. */
+		if (atomic_load(&sched.n_idle_ps) && sched_timers_next() <= raw_now())
+			sched_wake_p();
 		if (atomic_load(&sched.n_stalled))
 			recall();
 		if (retake(pause >= PAUSE_MAX)) {
