@@ -169,7 +169,7 @@ long futex_requeue(uint32_t *addr, uint32_t *to, uint32_t n, uint32_t m, const u
 		moved++;
 		if (addr == to)
 			continue;
-		remove_locked(b, w);
+		unlink_locked(b, w);
 		w->addr = to;
 		insert_locked(b2, w);
 	}

@@ -45,7 +45,8 @@ static inline void insert_locked(struct bucket *b, struct waiter *w)
 	atomic_store_explicit(&w->bucket, b, memory_order_release);
 }
 
-static inline void remove_locked(struct bucket *b, struct waiter *w)
+/* On its way from B to another bucket W must never be seen in none, or its G would leave. */
+static inline void unlink_locked(struct bucket *b, struct waiter *w)
 {
 	if (w->prev)
 		w->prev->next = w->next;
@@ -55,6 +56,11 @@ static inline void remove_locked(struct bucket *b, struct waiter *w)
 		w->next->prev = w->prev;
 	else
 		b->tail = w->prev;
+}
+
+static inline void remove_locked(struct bucket *b, struct waiter *w)
+{
+	unlink_locked(b, w);
 	atomic_store_explicit(&w->bucket, NULL, memory_order_release);
 }
 

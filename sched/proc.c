@@ -76,11 +76,20 @@ static struct p *pidle_get_locked(void)
 	return p;
 }
 
+/* The watcher sleeps while all Ps are idle; one is not any more. Partner: sysmon's loop (B4). */
+static void wake_watcher(void)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load(&sched.watcher_asleep) && atomic_exchange(&sched.watcher_asleep, 0))
+		raw3(SYS_futex, &sched.watcher_asleep, FUTEX_WAKE_PRIVATE, 1);
+}
+
 static void acquire_p(struct m *m, struct p *p)
 {
 	m->p = p;
 	p->m = m;
 	atomic_store_explicit(&p->status, P_RUNNING, memory_order_release);
+	wake_watcher();
 }
 
 static void globq_push_locked(struct g *g)
@@ -152,6 +161,7 @@ static void m_start(void *arg)
 
 	if (sched_m_started)
 		sched_m_started(m);
+	atomic_store_explicit(&m->in_sched, 1, memory_order_relaxed); /* before sysmon sees us with a P */
 	acquire_p(m, m->nextp);
 	m->nextp = NULL;
 	m_loop(m);
@@ -181,6 +191,7 @@ static void start_m(struct p *p, bool spinning)
 	if (!p) {
 		p = pidle_get_locked();
 		if (!p) {
+			sched.need_spinning = true;
 			lock_release(&sched.lock);
 			if (spinning)
 				atomic_fetch_sub(&sched.n_spinning, 1);
@@ -288,14 +299,6 @@ void sched_timer_earlier(int64_t when)
 	}
 }
 
-/* The watcher sleeps while all Ps are idle; one is not any more. Partner: sysmon's loop (B4). */
-static void wake_watcher(void)
-{
-	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_load(&sched.watcher_asleep) && atomic_exchange(&sched.watcher_asleep, 0))
-		raw3(SYS_futex, &sched.watcher_asleep, FUTEX_WAKE_PRIVATE, 1);
-}
-
 /* Idle Ms sleep without a limit but for the keeper, which is about to work: another takes its place. With
  * none idle it is sysmon that looks. */
 static void next_keeper(void)
@@ -325,10 +328,10 @@ static void m_sleep(struct m *m)
 		uint32_t again = 2;
 		long r;
 
+		/* First the nudge of next_keeper() is taken, then its reason looked at. */
+		atomic_compare_exchange_strong(&m->park, &again, 0);
 		if (!keeper)
 			keeper = atomic_compare_exchange_strong(&sched.timer_m, &nobody, m);
-
-		atomic_compare_exchange_strong(&m->park, &again, 0);
 		/* A handler on this M sets attn, then park to 2, so this look or the futex call sees it. */
 		if (atomic_load(&m->attn) && sched_m_attend) {
 			sched_m_attend(m);
@@ -387,7 +390,6 @@ static void m_sleep(struct m *m)
 	}
 	acquire_p(m, m->nextp);
 	m->nextp = NULL;
-	wake_watcher();
 }
 
 /* ---- switching ----------------------------------------------------------------------------- */
@@ -434,10 +436,13 @@ static void run_g(struct m *m, struct g *from, struct g *to)
 
 static struct g *pick_local(struct p *p)
 {
+	uint32_t turn = atomic_load_explicit(&p->tick, memory_order_relaxed) % GLOBAL_EVERY;
 	struct g *g = NULL;
 
-	if (atomic_load_explicit(&p->tick, memory_order_relaxed) % GLOBAL_EVERY == 0)
+	if (turn == 0)
 		g = globq_get(p, 1);
+	else if (turn == GLOBAL_EVERY / 2) /* two that wake each other in turns always are next */
+		g = runq_get_ring(&p->runq);
 	return g ? g : runq_get(&p->runq);
 }
 
@@ -465,6 +470,8 @@ static void leave_cpu(struct g *g)
 		next = pick_local(m->p);
 	}
 	if (next == g) {
+		/* A decision too: the same again would give G the CPU for ever. */
+		atomic_fetch_add_explicit(&m->p->tick, 1, memory_order_relaxed);
 		atomic_store_explicit(&g->status, G_RUNNING, memory_order_relaxed);
 		return;
 	}
@@ -550,6 +557,14 @@ static struct g *find_runnable(struct m *m)
 		}
 		lock_acquire(&sched.lock);
 		if (sched.globq.n) {
+			lock_release(&sched.lock);
+			continue;
+		}
+		/* start_m() came for a P in vain and others relied on its spinning. */
+		if (!m->spinning && sched.need_spinning) {
+			sched.need_spinning = false;
+			m->spinning = true;
+			atomic_fetch_add(&sched.n_spinning, 1);
 			lock_release(&sched.lock);
 			continue;
 		}

@@ -20,6 +20,7 @@ struct sched {
 	struct m *idle_ms, *all_ms;	     /* [lock] */
 	uint32_t n_idle_ms, n_ms;	     /* [lock] */
 	_Atomic uint32_t n_spinning;	     /* [any] */
+	bool need_spinning;		     /* a P was wanted when none was idle [lock] */
 	_Atomic(struct m *) timer_m;	     /* the idle M that sleeps until the next deadline */
 	_Atomic int64_t timer_when;	     /* that deadline */
 	_Atomic uint32_t n_stalled;	     /* Ms that sysmon took the P from and that do not know yet */

@@ -102,14 +102,11 @@ struct g *runq_put_slow(struct runq *q, struct g *g, uint32_t *n)
 	return list;
 }
 
-struct g *runq_get(struct runq *q)
+struct g *runq_get_ring(struct runq *q)
 {
-	struct g *g = load_next(q);
+	struct g *g;
 	uint32_t head;
 
-	/* If the swap fails a thief has it, and next is NULL. */
-	if (g && swap_next(q, g, NULL))
-		return g;
 	for (;;) {
 		head = load_head(q);
 		if (head == own_tail(q))
@@ -118,6 +115,16 @@ struct g *runq_get(struct runq *q)
 		if (commit(q, head, 1))
 			return g;
 	}
+}
+
+struct g *runq_get(struct runq *q)
+{
+	struct g *g = load_next(q);
+
+	/* If the swap fails a thief has it, and next is NULL. */
+	if (g && swap_next(q, g, NULL))
+		return g;
+	return runq_get_ring(q);
 }
 
 /* Copies half of Q's Gs to the slots of SELF from TAIL on, and takes them off Q. How many. */

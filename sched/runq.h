@@ -76,6 +76,9 @@ struct g *runq_put_slow(struct runq *q, struct g *g, uint32_t *n);
 /* Owner only. The G to run next, which is now the caller's; NULL when there is none. */
 struct g *runq_get(struct runq *q);
 
+/* The same, of the ring alone: next waits. */
+struct g *runq_get_ring(struct runq *q);
+
 /*
  * By the owner of SELF, whose ring must be at most half full. Moves half of VICTIM's ring to SELF's
  * and returns the last of them to be run at once; NULL when there was nothing to take.

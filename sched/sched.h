@@ -45,8 +45,8 @@ static inline struct m *sched_enter(struct g *g)
 
 static inline void sched_leave(struct g *g)
 {
-	arch_compiler_barrier();
-	atomic_store_explicit(&g->m->in_sched, 0, memory_order_relaxed);
+	/* Release: sysmon gives the P to another M once it sees this. */
+	atomic_store_explicit(&g->m->in_sched, 0, memory_order_release);
 }
 
 /* Put a G that clone made into the run queue of this P. */

@@ -110,10 +110,21 @@ static bool stall_or_preempt(void)
 
 	for (uint32_t i = 0; i < sched.n_procs; i++) {
 		struct p *p = &sched.ps[i];
-		uint32_t tick = atomic_load(&p->tick);
+		uint32_t tick = atomic_load(&p->tick), status = atomic_load(&p->status);
 		struct m *m = p->m;
 
-		if (atomic_load(&p->status) != P_RUNNING || tick != p->seen_tick || !m) {
+		/* One short call after the other is a slice too: the way out of the seam looks. */
+		if (status == P_SYSCALL && tick == p->seen_tick && m) {
+			if (work_waits(p)) {
+				contended = true;
+				if (now - p->seen_when >= SLICE) {
+					p->seen_when = now;
+					atomic_fetch_or(&m->attn, ATTN_PREEMPT);
+				}
+			}
+			continue;
+		}
+		if (status != P_RUNNING || tick != p->seen_tick || !m) {
 			p->seen_tick = tick;
 			p->seen_when = now;
 			contended |= work_waits(p);
