@@ -31,6 +31,9 @@ seam_body sys_clone, sys_clone3, sys_exit, sys_futex, sys_sched_yield, sys_nanos
 	sys_rt_sigsuspend, sys_pause, sys_sigaltstack, sys_tgkill, sys_tkill,
 	sys_rt_tgsigqueueinfo, sys_fork, sys_execve, sys_execveat;
 
-seam_body sys_futex_waitv;
+seam_body sys_futex_waitv, sys_set_ids;
+
+/* In a forked child. */
+void sys_ids_forked(void);
 
 #endif

@@ -7,6 +7,7 @@
 #include "interpose/seam.h"
 #include "sched/base/mem.h"
 #include "sched/base/raw.h"
+#include "sched/each_m.h"
 #include "sched/futex.h"
 #include "sched/gtab.h"
 #include "sched/signal.h"
@@ -64,6 +65,8 @@ static long child_process(struct g *g, struct seam *s)
 
 	if (r == 0) {
 		futex_forked();
+		each_m_forked();
+		sys_ids_forked();
 		sysmon_forked();
 		sched_forked(g, (int32_t)raw0(SYS_getpid));
 		sig_forked(g, g->tid);

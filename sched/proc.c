@@ -34,6 +34,7 @@
 #include "sched/base/fatal.h"
 #include "sched/base/mem.h"
 #include "sched/base/raw.h"
+#include "sched/each_m.h"
 #include "sched/gtab.h"
 #include "sched/runq.h"
 #include "sched/timer.h"
@@ -173,7 +174,12 @@ long sched_clone_m(struct m *m, void (*fn)(void *))
 				    CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
 				    CLONE_PARENT_SETTID | CLONE_CHILD_SETTID;
 
-	return arch_clone_m(flags, m->stack + m->stack_size, fn, m, (void *)m->g0.ctx.fs, &m->tid);
+	long r;
+
+	each_m_lock();
+	r = arch_clone_m(flags, m->stack + m->stack_size, fn, m, (void *)m->g0.ctx.fs, &m->tid);
+	each_m_unlock();
+	return r;
 }
 
 static void m_wake(struct m *m)

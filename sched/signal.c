@@ -8,6 +8,7 @@
 #include "sched/base/fatal.h"
 #include "sched/base/mem.h"
 #include "sched/base/raw.h"
+#include "sched/each_m.h"
 #include "sched/gtab.h"
 #include "sched/proc.h"
 
@@ -183,10 +184,10 @@ static bool take(struct g *g, uint64_t set, siginfo_t *info)
 
 /* ---- sending ------------------------------------------------------------------------------- */
 
-void sig_kick(struct m *m, bool preempt)
+long sig_kick(struct m *m, bool preempt)
 {
 	atomic_fetch_or(&m->attn, preempt ? ATTN_PREEMPT : ATTN_SIGNAL);
-	raw3(SYS_tgkill, pid, m->tid, SIG_KICK);
+	return raw3(SYS_tgkill, pid, m->tid, SIG_KICK);
 }
 
 /* G has something to look at: get it there from whatever it is doing. */
@@ -316,6 +317,8 @@ static void inject(struct g *g, ucontext_t *uc, const siginfo_t *info)
 			default_action(sig);
 		return;
 	}
+	if (sig == SIG_SETXID)
+		g->setxid_asked = true;
 	if (g->sigsaved_valid) {
 		saved = g->sigsaved;
 		g->sigsaved_valid = false;
@@ -384,8 +387,11 @@ static void handler(int sig, siginfo_t *info, void *v)
 	struct m *m;
 	siginfo_t taken;
 
-	if (g && g->vforked)
+	if (g && g->vforked) {
+		if (sig == SIG_KICK)
+			each_m_attend(g->m);
 		return;
+	}
 	/* The scheduler reads the clock in the vDSO, which is not our text. */
 	if (place == ARCH_APP && g && atomic_load_explicit(&g->m->in_sched, memory_order_relaxed))
 		place = ARCH_OURS;
@@ -404,6 +410,8 @@ static void handler(int sig, siginfo_t *info, void *v)
 			((void (*)(int, siginfo_t *, void *))actions[sig].handler)(sig, info, v);
 		return;
 	}
+	if (sig == SIG_KICK)
+		each_m_attend(m);
 	if (fault) {
 		static const struct sig_action dfl;
 

@@ -17,7 +17,7 @@
 
 #include "sched/sched.h"
 
-enum { SIG_KICK = 32 };
+enum { SIG_KICK = 32, SIG_SETXID = 33 /* glibc's, for set*id */ };
 
 /* The kernel's struct sigaction. */
 struct sig_action {
@@ -55,7 +55,7 @@ long sig_wait(struct g *g, uint64_t set, siginfo_t *info, int64_t deadline);
 void sig_before_exec(struct g *g);
 void sig_after_failed_exec(void);
 
-/* Make M look at its notes, or give up its P if PREEMPT. */
-void sig_kick(struct m *m, bool preempt);
+/* Make M look at its notes, or give up its P if PREEMPT. 0, or -ESRCH: its kernel thread has ended. */
+long sig_kick(struct m *m, bool preempt);
 
 #endif

@@ -61,6 +61,7 @@ struct g_context {
 
 struct p;
 struct m;
+struct ticket;
 struct g;
 
 enum { TIMER_IDLE = -1 };
@@ -141,6 +142,7 @@ struct g {
 	/* scheduling class as the program set it; honoured by name only */
 	int32_t policy, priority, nice;
 	bool policy_set, nice_set;
+	bool setxid_asked; /* glibc's signal for set*id is being handled [own] */
 	int64_t started; /* when it last began to run, ns */
 };
 
@@ -208,6 +210,7 @@ struct m {
 	struct g *prev; /* that the last switch left; finish_switch() settles it */
 	struct g *resume; /* that g0 shall run next: leave_cpu() could not [own] */
 
+	_Atomic(struct ticket *) ticket; /* a call that it has been asked to make (each_m.c) */
 	_Atomic uint32_t park; /* futex word: 0 asleep or about to be, 1 told to wake */
 	int32_t tid;	       /* of the kernel */
 	uint32_t id;
