@@ -93,7 +93,8 @@ gt_clean_environment()
 gt_older()
 {
 	test -f "$gt_stamp" && test -f "$gt_top/Makefile" &&
-		test -r "$gt_top/.libs/libgothreads.so" && test -x "$gt_top/tests/bench/demo" || return 0
+		test -r "$gt_top/.libs/libgothreads.so" && test -x "$gt_top/shim/helper" &&
+		test -x "$gt_top/tests/bench/demo" || return 0
 	test -n "$(find "$gt_top/configure.ac" "$gt_top/Makefile.am" "$gt_top/sched" "$gt_top/interpose" \
 		"$gt_top/shim" "$gt_top/tests/tests.am" "$gt_top/tests/progs/progs.am" \
 		"$gt_top/tests/bench/demo.c" "$gt_top/scripts/gothreads" -type f \

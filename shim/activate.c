@@ -26,6 +26,7 @@
 #include "sched/proc.h"
 #include "sched/procs.h"
 #include "sched/signal.h"
+#include "shim/config.h"
 
 enum {
 	SITES_MAX = 2048,
@@ -162,17 +163,9 @@ static void note_stack(struct g *g)
 	}
 }
 
-static uint32_t procs(void)
+static void ignored(const char *complaint)
 {
-	const char *s = getenv("GOMAXPROCS");
-	uint32_t n;
-
-	if (!s)
-		return procs_default();
-	if (procs_parse(s, &n))
-		return n;
-	msg("GOMAXPROCS=%s is not a positive integer; using the default", s);
-	return procs_default();
+	msg("%s; ignored", complaint);
 }
 
 /* The kernel's own clock code, which wants no system call. The loader knows it as a library. */
@@ -186,9 +179,12 @@ static void find_clock(void)
 
 static void activate_once(void)
 {
-	struct sched_config c = {.procs = procs(), .pid = getpid()};
+	struct sched_config c = {.pid = getpid()};
+	struct config asked;
 	int r;
 
+	config_read(&asked, ignored);
+	c.procs = asked.procs ? asked.procs : procs_default();
 	c.tls_below = (size_t)((char *)__builtin_thread_pointer() - (char *)&self_g) + 64;
 	find_clock();
 	note_shared();

@@ -21,7 +21,7 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-enum { OUTPUT = 8192, ARGS = 6 };
+enum { OUTPUT = 65536, ARGS = 6 };
 
 struct run {
 	pid_t pid;
@@ -126,6 +126,19 @@ ParameterizedTestParameters(cli, refuses)
 		{ { "true" }, "GOMAXPROCS=-3", 2, "GOMAXPROCS" },
 		{ { "true" }, "GOMAXPROCS=many", 2, "'many'" },
 		{ { "" }, "GOMAXPROCS=many", 2, "'many'" },
+		{ { "true" }, "GODEBUG=schedtrace=soon", 2, "'soon'" },
+		{ { "true" }, "GODEBUG=schedtrace=-1", 2, "schedtrace" },
+		{ { "true" }, "GODEBUG=scheddetail=2,schedtrace=9", 2, "scheddetail" },
+		{ { "true" }, "GODEBUG=schedtrace", 2, "schedtrace" },
+		{ { "true" }, "GODEBUG=schedtrace=9,tracefoo=1", 2, "'tracefoo'" },
+		{ { "true" }, "GODEBUG=first=1,second=2", 2, "'first'" },
+		{ { "true" }, "GODEBUG=two\nlines=1", 2, "'two?lines'" },
+		{ { "true" }, "GOTHREADS=dumpsig=NOSUCH", 2, "'NOSUCH'" },
+		{ { "true" }, "GOTHREADS=dumpsig=KILL", 2, "'KILL'" },
+		{ { "true" }, "GOTHREADS=dumpsig=65", 2, "'65'" },
+		{ { "true" }, "GOTHREADS=dumpsig", 2, "dumpsig" },
+		{ { "true" }, "GOTHREADS=dump=QUIT", 2, "'dump'" },
+		{ { "list", "read" }, "", 2, "list" },
 		{ { "no-such-command-anywhere" }, "", 127, "no-such-command-anywhere" },
 		{ { "--", "--no-such-command" }, "", 127, "--no-such-command" },
 		{ { "/no/such/file", "x" }, "", 127, "/no/such/file" },
@@ -174,7 +187,8 @@ Test(cli, help_names_every_option)
 {
 	static const char *const options[] = {
 		"-p, --procs N", "--print-lib", "--version", "--help",
-		"GOMAXPROCS",    "LD_PRELOAD",  "127"
+		"GOMAXPROCS",    "LD_PRELOAD",  "127",       "GODEBUG",
+		"GOTHREADS",     "list"
 	};
 	struct run run = RUN("--help");
 
@@ -191,6 +205,36 @@ Test(cli, print_lib)
 	assert_exit(run, 0);
 	cr_assert_str_eq(run.out, GOTHREADS_LIB "\n");
 	cr_assert_eq(run.out[0], '/');
+}
+
+Test(cli, lists_the_system_calls)
+{
+	struct run run = RUN("list");
+
+	assert_exit(run, 0);
+	cr_assert(strstr(run.out, "read                    poll     intr,restart,sotimeo "));
+	cr_assert(strstr(run.out, "\ngetpid                  pass     -   "));
+	cr_assert(strstr(run.out, "\nfutex                   kernel   intr,restart"));
+	cr_assert_str_empty(run.err);
+}
+
+Test(cli, accepts_what_is_right)
+{
+	static const char *const envs[] = {
+		"GODEBUG=",
+		"GODEBUG=schedtrace=1000",
+		"GODEBUG=schedtrace=0,scheddetail=1,asyncpreemptoff=1,",
+		"GOTHREADS=dumpsig=QUIT",
+		"GOTHREADS=dumpsig=SIGUSR2",
+		"GOTHREADS=dumpsig=40",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(envs); i++) {
+		struct run run = RUN_ENV((char *)envs[i], "true");
+
+		assert_exit(run, 0);
+		cr_assert_str_empty(run.err);
+	}
 }
 
 /* ---- What CMD gets ---- */

@@ -164,6 +164,8 @@ static _Noreturn void run_exec(const char *path, int out, const char *preload, i
 	close_range(3, ~0U, 0);
 	unsetenv("LD_PRELOAD");
 	unsetenv("GOMAXPROCS");
+	unsetenv("GODEBUG");
+	unsetenv("GOTHREADS");
 	if (preload) {
 		snprintf(num, sizeof(num), "%d", nprocs);
 		setenv("LD_PRELOAD", preload, 1);
