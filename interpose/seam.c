@@ -103,6 +103,7 @@ long seam_call(struct g *g, struct seam *s, int flags)
 long seam_dispatch(struct seam *s)
 {
 	struct g *g = self_g;
+	struct seam *outer;
 	const struct row *row;
 	seam_body *body;
 	long r;
@@ -120,17 +121,15 @@ long seam_dispatch(struct seam *s)
 		return seam_raw(s);
 	}
 	body = (unsigned long)s->nr < BODIES ? bodies[s->nr] : NULL;
-	if (body) {
-		sched_enter(g);
-		r = body(g, s);
-		sched_leave(g);
-		return r;
-	}
-	row = table_row(s->nr);
+	row = body ? NULL : table_row(s->nr);
 	if (row && row->class != CLASS_POLL && row->class != CLASS_HANDOFF)
 		return seam_raw(s);
+	/* A handler that runs while a call waits makes calls of its own. */
+	outer = atomic_load_explicit(&g->seam, memory_order_relaxed);
+	atomic_store_explicit(&g->seam, s, memory_order_relaxed);
 	sched_enter(g);
-	r = seam_call(g, s, row ? row->flags : INTR);
+	r = body ? body(g, s) : seam_call(g, s, row ? row->flags : INTR);
 	sched_leave(g);
+	atomic_store_explicit(&g->seam, outer, memory_order_relaxed);
 	return r;
 }

@@ -81,8 +81,16 @@ static struct p *pidle_get_locked(void)
 static void wake_watcher(void)
 {
 	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_load(&sched.watcher_asleep) && atomic_exchange(&sched.watcher_asleep, 0))
+	if (atomic_load(&sched.watcher_asleep) && atomic_exchange(&sched.watcher_asleep, 0)) {
+		atomic_store_explicit(&sched.coarse_now, raw_now(), memory_order_relaxed);
 		raw3(SYS_futex, &sched.watcher_asleep, FUTEX_WAKE_PRIVATE, 1);
+	}
+}
+
+/* G begins to wait: for reports only. */
+static inline void note_wait(struct g *g)
+{
+	g->wait_since = atomic_load_explicit(&sched.coarse_now, memory_order_relaxed);
 }
 
 static void acquire_p(struct m *m, struct p *p)
@@ -702,6 +710,7 @@ uint64_t park_prepare(struct g *g, enum wait_reason why, uintptr_t on)
 	uint64_t seq = ++g->park_seq;
 
 	g->wake_result = 0;
+	note_wait(g);
 	atomic_store_explicit(&g->wait_on, on, memory_order_relaxed);
 	atomic_store_explicit(&g->wait_reason, why, memory_order_relaxed);
 	atomic_store_explicit(&g->status, G_WAITING, memory_order_relaxed);
@@ -777,6 +786,7 @@ void sched_enter_syscall(struct g *g)
 
 	m->oldp = p;
 	m->p = NULL;
+	note_wait(g);
 	atomic_store_explicit(&g->status, G_SYSCALL, memory_order_relaxed);
 	atomic_store(&p->status, P_SYSCALL); /* from here on anybody's */
 }
@@ -788,6 +798,7 @@ void sched_block_syscall(struct g *g)
 
 	m->oldp = p;
 	m->p = NULL;
+	note_wait(g);
 	atomic_store_explicit(&g->status, G_SYSCALL, memory_order_relaxed);
 	sched_handoff_p(p);
 }
@@ -883,6 +894,7 @@ int sched_init(const struct sched_config *c)
 	raw3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
 	sched.tls_below = c->tls_below;
 	atomic_store(&sched.timer_when, INT64_MAX);
+	atomic_store(&sched.coarse_now, raw_now());
 	r = make_ps(c->procs);
 	if (r)
 		return r;
@@ -921,6 +933,7 @@ void sched_forked(struct g *g, int32_t pid)
 	mem_zero(&sched, sizeof sched);
 	sched.tls_below = below;
 	atomic_store(&sched.timer_when, INT64_MAX);
+	atomic_store(&sched.coarse_now, raw_now());
 	if (make_ps(n))
 		throw("no memory after fork");
 	raw3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);

@@ -18,13 +18,15 @@ struct sched {
 	struct gqueue globq;		     /* [lock] */
 	_Atomic uint32_t n_global;	     /* [lock], read by all */
 	struct m *idle_ms, *all_ms;	     /* [lock] */
-	uint32_t n_idle_ms, n_ms;	     /* [lock] */
+	uint32_t n_idle_ms, n_ms;	     /* [lock]; n_ms: and the watcher */
 	_Atomic uint32_t n_spinning;	     /* [any] */
 	bool need_spinning;		     /* a P was wanted when none was idle [lock] */
 	_Atomic(struct m *) timer_m;	     /* the idle M that sleeps until the next deadline */
 	_Atomic int64_t timer_when;	     /* that deadline */
 	_Atomic uint32_t n_stalled;	     /* Ms that sysmon took the P from and that do not know yet */
 	_Atomic uint32_t watcher_asleep;     /* futex word: sysmon waits for a busy P */
+	/* CLOCK_MONOTONIC ns, some 10 ms late at most while a P is busy: for reports [sysmon] */
+	_Atomic int64_t coarse_now;
 };
 
 extern struct sched sched;

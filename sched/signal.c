@@ -8,6 +8,7 @@
 #include "sched/base/fatal.h"
 #include "sched/base/mem.h"
 #include "sched/base/raw.h"
+#include "sched/dump.h"
 #include "sched/each_m.h"
 #include "sched/gtab.h"
 #include "sched/proc.h"
@@ -221,6 +222,10 @@ long sig_send(struct g *g, const siginfo_t *info)
 {
 	bool ok;
 
+	if (info->si_signo == dump_signal()) {
+		dump_request();
+		return 0;
+	}
 	if (ignored(info->si_signo) && !(atomic_load(&g->sigmask) & BIT(info->si_signo)) &&
 	    !(atomic_load(&g->sigwait) & BIT(info->si_signo)))
 		return 0;
@@ -390,6 +395,10 @@ static void handler(int sig, siginfo_t *info, void *v)
 	if (g && g->vforked) {
 		if (sig == SIG_KICK)
 			each_m_attend(g->m);
+		return;
+	}
+	if (sig == dump_signal()) {
+		dump_request();
 		return;
 	}
 	/* The scheduler reads the clock in the vDSO, which is not our text. */
@@ -617,8 +626,10 @@ void sig_init(struct g *g, int32_t p)
 	for (int sig = 1; sig <= 64; sig++)
 		raw4(SYS_rt_sigaction, sig, NULL, &actions[sig], 8);
 	lock_acquire(&sig_lock);
+	if (dump_signal())
+		shadowed |= BIT(dump_signal());
 	for (int sig = 1; sig <= 64; sig++)
-		if (has_handler(&actions[sig]) || sig == SIG_KICK || (BIT(sig) & COPY_FAULTS))
+		if (has_handler(&actions[sig]) || (shadowed & BIT(sig)) || sig == SIG_KICK || (BIT(sig) & COPY_FAULTS))
 			install_locked(sig);
 	lock_release(&sig_lock);
 	shadow(mask);

@@ -12,10 +12,12 @@
 
 #include "sched/base/mem.h"
 #include "sched/base/raw.h"
+#include "sched/dump.h"
 #include "sched/proc.h"
 #include "sched/runq.h"
 #include "sched/signal.h"
 #include "sched/timer.h"
+#include "sched/trace.h"
 
 enum {
 	PAUSE_MIN = 20 * 1000, /* ns */
@@ -26,8 +28,9 @@ enum {
 	STALL = 1000 * 1000, /* without a decision of its scheduler: look what the M does */
 };
 
-static bool started;
+static _Atomic bool started;
 static struct m *sysmon_m;
+static bool cooperative; /* asyncpreemptoff */
 
 /* Is there something to run that nobody is about to look for? */
 static bool work_waits(struct p *p)
@@ -144,7 +147,10 @@ static bool stall_or_preempt(void)
 		atomic_store(&p->ran_long, tick);
 		if (now - p->seen_when >= SLICE && work_waits(p)) {
 			p->seen_when = now;
-			sig_kick(m, true);
+			if (cooperative)
+				atomic_fetch_or(&m->attn, ATTN_PREEMPT);
+			else
+				sig_kick(m, true);
 		}
 	}
 	return contended;
@@ -159,6 +165,43 @@ static void recall(void)
 			sig_kick(m, true);
 }
 
+/* Sleep until a P is busy, something is asked for, or a report is due. */
+static void sleep_idle(void)
+{
+	int64_t due = trace_due(), left = due == INT64_MAX ? due : due - raw_now();
+	struct timespec ts = { left / 1000000000, left % 1000000000 };
+
+	if (left <= 0)
+		return;
+	atomic_store(&sched.watcher_asleep, 1);
+	/* B4, with wake_watcher(): it made a P busy, then reads the word; sysmon_wake() likewise. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load(&sched.n_idle_ps) == sched.n_procs && !dump_wanted())
+		raw4(SYS_futex, &sched.watcher_asleep, FUTEX_WAIT_PRIVATE, 1,
+		     due == INT64_MAX ? NULL : &ts);
+	atomic_store(&sched.watcher_asleep, 0);
+}
+
+static void sleep_busy(int64_t pause)
+{
+	int64_t due = trace_due(), left = due == INT64_MAX ? due : due - raw_now();
+	struct timespec ts = { 0, left < pause ? left : pause };
+
+	if (left > 0)
+		raw4(SYS_nanosleep, &ts, NULL, 0, 0);
+}
+
+/* What people want to see. */
+static void report(void)
+{
+	int64_t now = raw_now();
+
+	atomic_store_explicit(&sched.coarse_now, now, memory_order_relaxed);
+	trace_tick(now);
+	if (dump_wanted())
+		dump_answer();
+}
+
 static void loop(void *arg)
 {
 	uint32_t vain = 0;
@@ -170,18 +213,13 @@ static void loop(void *arg)
 	(void)arg;
 	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
 	for (;;) {
-		struct timespec ts = {0, pause};
-
-		raw4(SYS_nanosleep, &ts, NULL, 0, 0);
+		sleep_busy(pause);
 		if (atomic_load(&sched.n_idle_ps) == sched.n_procs) {
-			atomic_store(&sched.watcher_asleep, 1);
-			/* B4, with wake_watcher(): it made a P busy, then reads the word. */
-			atomic_thread_fence(memory_order_seq_cst);
-			if (atomic_load(&sched.n_idle_ps) == sched.n_procs)
-				raw4(SYS_futex, &sched.watcher_asleep, FUTEX_WAIT_PRIVATE, 1, NULL);
+			sleep_idle();
 			vain = 0;
 			pause = PAUSE_MIN;
 		}
+		report();
 		busy = stall_or_preempt();
 		/* A timer of a P that nobody runs, or whose G computes. */
 		if (atomic_load(&sched.n_idle_ps) && sched_timers_next() <= raw_now())
@@ -218,12 +256,37 @@ int sysmon_start(void)
 	sysmon_m->g0.m = sysmon_m;
 	sysmon_m->stack = at + MEM_PAGE;
 	sysmon_m->stack_size = 16384;
+	lock_acquire(&sched.lock);
+	sysmon_m->id = sched.n_ms++;
+	lock_release(&sched.lock);
+	atomic_store(&started, true);
 	r = sched_clone_m(sysmon_m, loop);
-	started = !raw_failed(r);
-	return started ? 0 : (int)r;
+	if (raw_failed(r))
+		atomic_store(&started, false);
+	return raw_failed(r) ? (int)r : 0;
 }
 
 void sysmon_forked(void)
 {
-	started = false;
+	atomic_store(&started, false);
+	trace_forked();
+}
+
+void sysmon_init(bool async_preempt)
+{
+	cooperative = !async_preempt;
+}
+
+const struct m *sysmon_machine(void)
+{
+	return atomic_load(&started) ? sysmon_m : NULL;
+}
+
+bool sysmon_wake(void)
+{
+	if (!atomic_load(&started))
+		return false;
+	if (atomic_exchange(&sched.watcher_asleep, 0))
+		raw3(SYS_futex, &sched.watcher_asleep, FUTEX_WAKE_PRIVATE, 1);
+	return true;
 }

@@ -3,9 +3,21 @@
 #ifndef GOTHREADS_SYSMON_H
 #define GOTHREADS_SYSMON_H
 
+#include <stdbool.h>
+
+struct m;
+
+/* Before sysmon_start(): without signals that preempt, a G gives way at its calls only
+ * (GODEBUG=asyncpreemptoff=1). */
+void sysmon_init(bool async_preempt);
 /* Start it, once per process; 0 or -errno. */
 int sysmon_start(void);
 /* In a forked child: it is gone. */
 void sysmon_forked(void);
+
+/* Its own M, which runs no G; NULL as long as it has not been started. */
+const struct m *sysmon_machine(void);
+/* Have it look at what it was asked for. False if there is none. May run in a signal handler. */
+bool sysmon_wake(void);
 
 #endif

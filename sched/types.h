@@ -63,6 +63,7 @@ struct p;
 struct m;
 struct ticket;
 struct g;
+struct seam;
 
 enum { TIMER_IDLE = -1 };
 
@@ -116,7 +117,8 @@ struct g {
 	int32_t wake_result;	 /* what the winner says: 0 or -errno */
 	_Atomic uint32_t wait_reason;
 	_Atomic uintptr_t wait_on; /* what it waits for, for reports */
-	int64_t wait_since;
+	int64_t wait_since;	   /* of sched.coarse_now, when it began to wait or its call */
+	struct seam *_Atomic seam; /* of the call that it is in, as long as it is in it [own] */
 	struct timer timer;
 
 	/* glibc's requests */

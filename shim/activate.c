@@ -22,10 +22,13 @@
 #include "sched/base/fatal.h"
 #include "sched/base/mem.h"
 #include "sched/base/raw.h"
+#include "sched/dump.h"
 #include "sched/futex.h"
 #include "sched/proc.h"
 #include "sched/procs.h"
 #include "sched/signal.h"
+#include "sched/sysmon.h"
+#include "sched/trace.h"
 #include "shim/config.h"
 
 enum {
@@ -177,6 +180,13 @@ static void find_clock(void)
 		*(void **)&raw_vdso_clock_gettime = dlsym(vdso, "__vdso_clock_gettime");
 }
 
+static const char *call_name(long nr)
+{
+	const struct row *row = table_row(nr);
+
+	return row ? row->name : NULL;
+}
+
 static void activate_once(void)
 {
 	struct sched_config c = {.pid = getpid()};
@@ -193,6 +203,9 @@ static void activate_once(void)
 	rseq_leave();
 	sched_exit_wake = futex_thread_ended;
 	sched_m_started = sig_start_m;
+	dump_init(asked.dumpsig, call_name);
+	trace_init(asked.schedtrace * 1000000LL, asked.scheddetail);
+	sysmon_init(!asked.asyncpreemptoff);
 	arch_foreign_place = patch_contains;
 	r = sched_init(&c);
 	if (r)

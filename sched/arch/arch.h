@@ -89,6 +89,12 @@ size_t arch_inject_size(const ucontext_t *uc);
 /* tgkill(pid, tid, sig) to this thread: its handler finds ARCH_DELIVER. */
 void arch_deliver(int pid, int tid, int sig);
 
+/* For reports: the stack pointer of the patched function whose seam frame is S (which need not be
+ * readable); does BEFORE, what precedes an address, end with a call instruction? */
+uintptr_t arch_seam_sp(const struct seam *s);
+enum { ARCH_CALL_MAX = 8 };
+bool arch_ends_with_call(const unsigned char before[ARCH_CALL_MAX]);
+
 /* The kernel's signal return trampoline for our own handlers. */
 void arch_restorer(void);
 

@@ -3,6 +3,7 @@
 #include "sched/base/mem.h"
 
 #include <sys/mman.h>
+#include <sys/uio.h>
 
 #include "sched/base/raw.h"
 
@@ -27,6 +28,14 @@ void *mem_reserve(size_t size)
 void mem_release(void *p, size_t size)
 {
 	raw2(SYS_munmap, p, mem_round(size, MEM_PAGE));
+}
+
+bool mem_peek(void *dst, const void *src, size_t n)
+{
+	struct iovec to = { dst, n }, from = { (void *)src, n };
+
+	return raw6(SYS_process_vm_readv, raw0(SYS_getpid), (long)&to, 1, (long)&from, 1, 0) ==
+	       (long)n;
 }
 
 /* The compiler may emit calls to these for struct copies. libc's would use vector registers, so

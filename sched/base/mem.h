@@ -6,6 +6,7 @@
 #ifndef GOTHREADS_MEM_H
 #define GOTHREADS_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,10 @@ void *mem_pages(size_t size);
 void *mem_reserve(size_t size);
 
 void mem_release(void *p, size_t size);
+
+/* Copies N bytes from SRC, which may be anything: false if they are not all there, or if the kernel
+ * does not let us ask (process_vm_readv). May run in a signal handler. */
+bool mem_peek(void *dst, const void *src, size_t n);
 
 /* memcpy and memset without a vector register: libc's may not be called where a system call's
  * caller expects its vector registers kept. */

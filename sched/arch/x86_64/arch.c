@@ -144,6 +144,26 @@ bool arch_fix_fault(ucontext_t *uc)
 	return true;
 }
 
+/* ---- for reports ------------------------------------------------------------------------- */
+
+uintptr_t arch_seam_sp(const struct seam *s)
+{
+	return (uintptr_t)s + SEAM_SIZE + RED_ZONE;
+}
+
+/* e8 rel32, or ff /2: a register, or a memory operand with its SIB byte and displacement. */
+bool arch_ends_with_call(const unsigned char before[ARCH_CALL_MAX])
+{
+	const unsigned char *end = before + ARCH_CALL_MAX;
+
+	if (end[-5] == 0xe8)
+		return true;
+	for (int len = 2; len <= 7; len++)
+		if (end[-len] == 0xff && (end[1 - len] & 0x38) == 0x10)
+			return true;
+	return false;
+}
+
 /* ---- injecting a call -------------------------------------------------------------------- */
 
 /* The kernel's struct rt_sigframe (arch/x86/include/asm/sigframe.h), whose ucontext is shorter
