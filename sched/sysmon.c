@@ -104,8 +104,21 @@ static char thread_state(int32_t tid)
 	return 0;
 }
 
+/* The CPU time, ns, of the kernel thread TID; 0 if the kernel does not say. Its clock's number is that of
+ * pthread_getcpuclockid(): the inverted tid above "per thread" (4) and "as scheduled" (2). */
+static int64_t thread_cpu(int32_t tid)
+{
+	struct timespec ts;
+
+	if (raw_failed(raw2(SYS_clock_gettime, (long)(int32_t)(~(uint32_t)tid << 3 | 6), &ts)))
+		return 0;
+	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
 /* A P whose M sleeps outside of the library (a call that we do not see, a page that comes from a disk)
- * goes to others; one whose G has run for a whole slice while others wait is preempted. */
+ * goes to others; one whose G has run for a whole slice while others wait is preempted. What counts is
+ * the time it had a CPU: one that waits for it may be on its way into a call that the signal of the
+ * preemption would end. */
 static bool stall_or_preempt(void)
 {
 	int64_t now = raw_now();
@@ -130,12 +143,15 @@ static bool stall_or_preempt(void)
 		if (status != P_RUNNING || tick != p->seen_tick || !m) {
 			p->seen_tick = tick;
 			p->seen_when = now;
+			p->seen_cpu = -1;
 			contended |= work_waits(p);
 			continue;
 		}
 		if (!work_waits(p) && !nobody_looks())
 			continue;
 		contended = true;
+		if (p->seen_cpu < 0)
+			p->seen_cpu = thread_cpu(m->tid);
 		if (now - p->seen_when < STALL)
 			continue;
 		if (!atomic_load(&m->in_sched)) {
@@ -145,8 +161,10 @@ static bool stall_or_preempt(void)
 				continue;
 		}
 		atomic_store(&p->ran_long, tick);
-		if (now - p->seen_when >= SLICE && work_waits(p)) {
+		if (now - p->seen_when >= SLICE && work_waits(p) &&
+		    thread_cpu(m->tid) - p->seen_cpu >= SLICE / 2) {
 			p->seen_when = now;
+			p->seen_cpu = -1;
 			if (cooperative)
 				atomic_fetch_or(&m->attn, ATTN_PREEMPT);
 			else
@@ -159,10 +177,16 @@ static bool stall_or_preempt(void)
 /* Ms whose P went away while they slept: once they compute again, bring them to the scheduler. */
 static void recall(void)
 {
-	for (struct m *m = sched.all_ms; m; m = m->all_link)
-		if (atomic_load(&m->retaken) == RETAKE_DONE && !atomic_load(&m->in_sched) &&
-		    thread_state(m->tid) == 'R')
+	for (struct m *m = sched.all_ms; m; m = m->all_link) {
+		if (atomic_load(&m->retaken) != RETAKE_DONE || atomic_load(&m->in_sched)) {
+			m->recall_cpu = 0;
+			continue;
+		}
+		if (!m->recall_cpu)
+			m->recall_cpu = thread_cpu(m->tid);
+		else if (thread_cpu(m->tid) - m->recall_cpu >= STALL)
 			sig_kick(m, true);
+	}
 }
 
 /* Sleep until a P is busy, something is asked for, or a report is due. */

@@ -185,6 +185,7 @@ struct p {
 	/* sysmon's notes */
 	uint32_t seen_tick, seen_syscall_tick;
 	int64_t seen_when, seen_syscall_when;
+	int64_t seen_cpu; /* CPU clock of the M when seen_tick was first looked at again, -1: not yet */
 
 	struct runq runq __attribute__((aligned(CACHE_LINE)));
 	struct timer_heap timers __attribute__((aligned(CACHE_LINE)));
@@ -216,6 +217,7 @@ struct m {
 	_Atomic uint32_t park; /* futex word: 0 asleep or about to be, 1 told to wake */
 	int32_t tid;	       /* of the kernel */
 	uint32_t id;
+	int64_t recall_cpu; /* its CPU clock when sysmon took its P away [sysmon] */
 	bool spinning;
 	_Atomic bool blocked; /* in a raw call that gave its P away */
 	struct m *link;	    /* idle list [sched.lock] */
