@@ -8,6 +8,7 @@
 #include "sched/proc.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -483,6 +484,28 @@ static void sleep_a_little(void *arg)
 	atomic_fetch_add(&count, 1);
 }
 
+static void sleep_and_write(void *arg)
+{
+	sleep_a_little(arg);
+	write_one(NULL);
+}
+
+/* Only the sleeper can end the call, and at first there is no other M that could mind its deadline. */
+Test(proc, deadline_is_kept_while_the_only_m_is_in_a_call)
+{
+	struct harness_g h = { .fn = sleep_and_write, .arg = (void *)2000000 };
+	char c;
+
+	cr_assert_eq(pipe(fd), 0);
+	harness_start(1);
+	for (int i = 0; i < 20; i++) {
+		harness_spawn(&h);
+		harness_until_parked(&h);
+		CHECK(CALL3(SYS_read, fd[0], &c, 1) == 1);
+		harness_join(&h);
+	}
+}
+
 /* Two Gs keep all Ms busy that there are; a P with nothing but a due timer is idle. */
 static void spin_until_counted(void *arg)
 {
@@ -516,6 +539,47 @@ Test(proc, deadline_of_an_idle_p_is_kept_while_all_ms_compute)
 		join_all(x, 2);
 		join_all(busy, 1);
 	}
+}
+
+/* A kernel thread that is no G: writes when all Ps are idle and the watcher sleeps. */
+static void *write_when_all_sleep(void *arg)
+{
+	(void)arg;
+	while (!atomic_load(&sched.watcher_asleep))
+		raw_pause();
+	raw3(SYS_write, fd[1], "x", 1);
+	return NULL;
+}
+
+/* A G that comes back from a call to an idle P must find the watcher awake, for it may go into the
+ * next call with its P. */
+Test(proc, watcher_wakes_when_a_call_ends)
+{
+	struct harness_g h = { .fn = write_one };
+	struct g *g;
+	pthread_t t;
+	char c;
+
+	cr_assert_eq(pipe(fd), 0);
+	cr_assert_eq(pthread_create(&t, NULL, write_when_all_sleep, NULL), 0);
+	harness_start(1);
+	g = self_g;
+	h.fn = add_one;
+	harness_spawn(&h); /* the watcher starts with the first */
+	harness_join(&h);
+	h.fn = write_one;
+	sched_enter(g);
+	sched_block_syscall(g);
+	CHECK(raw3(SYS_read, fd[0], &c, 1) == 1);
+	sched_exit_syscall(g);
+	sched_leave(g);
+	harness_spawn(&h);
+	sched_enter(g);
+	sched_enter_syscall(g);
+	CHECK(raw3(SYS_read, fd[0], &c, 1) == 1);
+	sched_exit_syscall(g);
+	sched_leave(g);
+	harness_join(&h);
 }
 
 /* ---- Fork ---- */
