@@ -134,9 +134,9 @@ long sys_futex(struct g *g, struct seam *s)
 	case FUTEX_WAKE_BITSET:
 		return woken(g, futex_wake(addr, val, val3));
 	case FUTEX_REQUEUE:
-		return woken(g, futex_requeue(addr, addr2, val, n2, NULL, 0));
+		return woken(g, futex_requeue(addr, addr2, val, n2, NULL));
 	case FUTEX_CMP_REQUEUE:
-		return woken(g, futex_requeue(addr, addr2, val, n2, &val3, 1));
+		return woken(g, futex_requeue(addr, addr2, val, n2, &val3));
 	case FUTEX_WAKE_OP:
 		return woken(g, futex_wake_op(addr, addr2, val, n2, val3));
 	}

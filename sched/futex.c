@@ -111,6 +111,12 @@ static void ready_list(struct g *g)
 	}
 }
 
+/* The kernel wakes one before it compares with a count that is 0 or, as an int, less. */
+static uint32_t wake_count(uint32_t n)
+{
+	return (int32_t)n < 1 ? 1 : n;
+}
+
 long futex_wake(uint32_t *addr, uint32_t n, uint32_t bitset)
 {
 	struct bucket *b = bucket_of(addr);
@@ -120,7 +126,7 @@ long futex_wake(uint32_t *addr, uint32_t n, uint32_t bitset)
 	if (!bitset)
 		return -EINVAL;
 	lock_acquire(&b->lock);
-	got = take_locked(b, addr, n, bitset, &tail);
+	got = take_locked(b, addr, wake_count(n), bitset, &tail);
 	lock_release(&b->lock);
 	ready_list(list);
 	return got;
@@ -147,13 +153,14 @@ static void unlock_both(struct bucket *a, struct bucket *b)
 		lock_release(&b->lock);
 }
 
-long futex_requeue(uint32_t *addr, uint32_t *to, uint32_t n, uint32_t m, const uint32_t *cmp,
-		   int count_moved)
+long futex_requeue(uint32_t *addr, uint32_t *to, uint32_t n, uint32_t m, const uint32_t *cmp)
 {
 	struct bucket *b = bucket_of(addr), *b2 = bucket_of(to);
 	struct g *list = NULL, **tail = &list;
 	uint32_t now, got, moved = 0;
 
+	if ((int32_t)n < 0 || (int32_t)m < 0)
+		return -EINVAL;
 	if (arch_copy_user(&now, addr, sizeof now))
 		return -EFAULT;
 	lock_both(b, b2);
@@ -175,7 +182,7 @@ long futex_requeue(uint32_t *addr, uint32_t *to, uint32_t n, uint32_t m, const u
 	}
 	unlock_both(b, b2);
 	ready_list(list);
-	return got + (count_moved ? moved : 0);
+	return got + moved;
 }
 
 static bool wake_op_apply(uint32_t *addr, uint32_t op, uint32_t *old)
@@ -237,21 +244,19 @@ long futex_wake_op(uint32_t *addr, uint32_t *addr2, uint32_t n, uint32_t n2, uin
 	struct bucket *b = bucket_of(addr), *b2 = bucket_of(addr2);
 	struct g *list = NULL, **tail = &list;
 	uint32_t old, got;
-	bool holds = false;
+	bool holds;
 
 	if (arch_copy_user(&old, addr2, sizeof old))
 		return -EFAULT;
-	if (!wake_op_compare(op, 0, &holds))
-		return -ENOSYS;
 	lock_both(b, b2);
-	if (!wake_op_apply(addr2, op, &old)) {
+	/* As in the kernel, a comparison that there is not leaves the operation done. */
+	if (!wake_op_apply(addr2, op, &old) || !wake_op_compare(op, old, &holds)) {
 		unlock_both(b, b2);
 		return -ENOSYS;
 	}
-	wake_op_compare(op, old, &holds);
-	got = take_locked(b, addr, n, FUTEX_BITSET_MATCH_ANY, &tail);
+	got = take_locked(b, addr, wake_count(n), FUTEX_BITSET_MATCH_ANY, &tail);
 	if (holds)
-		got += take_locked(b2, addr2, n2, FUTEX_BITSET_MATCH_ANY, &tail);
+		got += take_locked(b2, addr2, wake_count(n2), FUTEX_BITSET_MATCH_ANY, &tail);
 	unlock_both(b, b2);
 	ready_list(list);
 	return got;

@@ -18,9 +18,8 @@ long futex_wait(struct g *g, uint32_t *addr, uint32_t val, uint32_t bitset, int6
 /* Anywhere, kernel threads that are no G included. */
 long futex_wake(uint32_t *addr, uint32_t n, uint32_t bitset);
 /* Wake N of ADDR's waiters and move M of the rest to TO, if CMP is NULL or *ADDR == *CMP. Returns the
- * number woken, and of those moved too if COUNT_MOVED. */
-long futex_requeue(uint32_t *addr, uint32_t *to, uint32_t n, uint32_t m, const uint32_t *cmp,
-		   int count_moved);
+ * number of those woken and those moved, whatever the man page says of FUTEX_REQUEUE. */
+long futex_requeue(uint32_t *addr, uint32_t *to, uint32_t n, uint32_t m, const uint32_t *cmp);
 /* FUTEX_WAKE_OP with its encoded operation. */
 long futex_wake_op(uint32_t *addr, uint32_t *addr2, uint32_t n, uint32_t n2, uint32_t op);
 
