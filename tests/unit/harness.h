@@ -42,7 +42,7 @@
 
 _Noreturn void harness_die(const char *file, int line, const char *what);
 
-/* PROCS Ps. Once in a process. */
+/* PROCS Ps. Once in a process. Skips the test where ASan is compiled in. */
 void harness_start(uint32_t procs);
 
 /* A G and what it runs. Zero it; live until the G has been joined. */
