@@ -52,26 +52,31 @@ static struct g *hand_on_locked(struct bucket *b, uint32_t *addr, uint32_t flag)
 	return owner;
 }
 
-/* 0 when G got the word, -EAGAIN when it must wait and FUTEX_WAITERS is set (unless TRY). */
-static long take_locked(struct g *g, uint32_t *addr, int try)
+static bool any_waits_locked(const struct bucket *b, const uint32_t *addr)
+{
+	for (const struct waiter *w = b->head; w; w = w->next)
+		if (waits_pi(w, addr))
+			return true;
+	return false;
+}
+
+/* 0 when G got the word; -EAGAIN when somebody has it, and FUTEX_WAITERS is set: as in the kernel, also
+ * where nobody is going to wait. */
+static long take_locked(struct bucket *b, struct g *g, uint32_t *addr)
 {
 	uint32_t v = __atomic_load_n(addr, __ATOMIC_SEQ_CST), want, tid;
+	uint32_t mine = (uint32_t)g->tid | (any_waits_locked(b, addr) ? FUTEX_WAITERS : 0);
 
 	do {
 		tid = v & FUTEX_TID_MASK;
 		if (tid == (uint32_t)g->tid)
 			return -EDEADLK;
-		if (!tid)
-			want = (v & (FUTEX_WAITERS | FUTEX_OWNER_DIED)) | (uint32_t)g->tid;
-		else if (try)
-			return -EAGAIN;
-		else if (!gtab_find((int32_t)tid))
-			return -ESRCH;
-		else
-			want = v | FUTEX_WAITERS;
+		want = tid ? v | FUTEX_WAITERS : (v & FUTEX_OWNER_DIED) | mine;
 	} while (!__atomic_compare_exchange_n(addr, &v, want, false, __ATOMIC_SEQ_CST,
 					      __ATOMIC_SEQ_CST));
-	return tid ? -EAGAIN : 0;
+	if (!tid)
+		return 0;
+	return gtab_find((int32_t)tid) ? -EAGAIN : -ESRCH;
 }
 
 long futex_lock_pi(struct g *g, uint32_t *addr, int64_t deadline, int try)
@@ -85,7 +90,7 @@ long futex_lock_pi(struct g *g, uint32_t *addr, int64_t deadline, int try)
 	if (arch_copy_user(&v, addr, sizeof v))
 		return -EFAULT;
 	lock_acquire(&b->lock);
-	r = take_locked(g, addr, try);
+	r = take_locked(b, g, addr);
 	if (r != -EAGAIN || try) {
 		lock_release(&b->lock);
 		return r;

@@ -30,6 +30,7 @@
 enum { LIMIT = 100, WAITERS = 6, WORDS = 3 };
 
 TestSuite(futex, .timeout = LIMIT);
+TestSuite(futex_pi, .timeout = LIMIT);
 
 /* ---- Waiters by hand ---- */
 
@@ -406,4 +407,159 @@ Test(futex, wake_op_is_the_kernels)
 							 : args[(r >> 16) % ARGS]);
 				compare(&s);
 			}
+}
+
+/* ---- PI ---- */
+
+static uint32_t pi_word(uint32_t bits, const struct g *g)
+{
+	return bits | (g ? (uint32_t)g->tid : 0);
+}
+
+Test(futex_pi, word_is_handed_to_the_first_that_waits)
+{
+	struct g *me = gtab_new(NULL);
+	uint32_t a = pi_word(FUTEX_WAITERS, me);
+
+	put(0, &a, 0, true);
+	put(1, &a, ANY, false);
+	put(2, &a, 0, true);
+	put(3, &a, 0, true);
+	cr_assert_eq(futex_unlock_pi(me, &a), 0);
+	cr_assert_eq(woken(), 0);
+	cr_assert_eq(woken(), -1);
+	cr_assert_eq(a, pi_word(FUTEX_WAITERS, fake[0].g));
+	/* Not the owner any more. */
+	cr_assert_eq(futex_unlock_pi(me, &a), -EPERM);
+	/* The second stopped waiting before: the third gets it, and is the last. */
+	end_park(2);
+	cr_assert_eq(futex_unlock_pi(fake[0].g, &a), 0);
+	cr_assert_eq(woken(), 3);
+	cr_assert_eq(a, pi_word(0, fake[3].g));
+	cr_assert_eq(futex_unlock_pi(fake[3].g, &a), 0);
+	cr_assert_eq(a, 0);
+	cr_assert(waits(1));
+}
+
+Test(futex_pi, all_who_waited_are_gone)
+{
+	struct g *me = gtab_new(NULL);
+	uint32_t a = pi_word(FUTEX_WAITERS, me);
+
+	put(0, &a, 0, true);
+	end_park(0);
+	cr_assert_eq(futex_unlock_pi(me, &a), 0);
+	cr_assert_eq(a, 0);
+	cr_assert_eq(woken(), -1);
+	cr_assert_eq(futex_lock_pi(me, &a, FUTEX_NEVER, 0), 0);
+	cr_assert_eq(a, pi_word(0, me));
+}
+
+Test(futex_pi, owner_that_died_is_told_to_the_next)
+{
+	struct g *dead = gtab_new(NULL), *me = gtab_new(NULL);
+	uint32_t a = pi_word(FUTEX_WAITERS, dead), b = pi_word(0, dead), c = pi_word(0, me);
+
+	put(0, &a, 0, true);
+	put(1, &a, 0, true);
+	futex_died_pi(dead->tid, &a);
+	cr_assert_eq(woken(), 0);
+	cr_assert_eq(a, pi_word(FUTEX_WAITERS | FUTEX_OWNER_DIED, fake[0].g));
+	futex_died_pi(dead->tid, &b);
+	cr_assert_eq(b, FUTEX_OWNER_DIED);
+	cr_assert_eq(futex_lock_pi(me, &b, FUTEX_NEVER, 0), 0);
+	cr_assert_eq(b, pi_word(FUTEX_OWNER_DIED, me));
+	futex_died_pi(dead->tid, &c);
+	cr_assert_eq(c, pi_word(0, me));
+}
+
+enum { PI_NOBODY, PI_SELF, PI_OTHER, PI_GONE };
+
+struct pi_outcome {
+	long ret;
+	uint32_t bits;
+	int owner;
+};
+
+static void *stay(void *arg)
+{
+	_Atomic int32_t *tid = arg;
+
+	atomic_store(&tid[0], (int32_t)raw0(SYS_gettid));
+	while (!atomic_load(&tid[1]))
+		raw_pause();
+	return NULL;
+}
+
+static void *go(void *arg)
+{
+	atomic_store((_Atomic int32_t *)arg, (int32_t)raw0(SYS_gettid));
+	return NULL;
+}
+
+/* The call on a word with BITS and an owner of each kind, from a thread that is or is not it. Calls
+ * that would wait are not made. */
+static struct pi_outcome pi_play(int cmd, uint32_t bits, int owner, bool kernel,
+				 const int32_t tid[4])
+{
+	static struct p p = { .ran_long = 1 };
+	static struct m m = { .p = &p };
+	uint32_t word = bits | (uint32_t)tid[owner];
+	struct pi_outcome o;
+
+	if (kernel) {
+		o.ret = raw4(SYS_futex, &word, cmd | FUTEX_PRIVATE_FLAG, 0, NULL);
+	} else {
+		struct seam s = { .nr = SYS_futex,
+				  .arg = { (long)&word, cmd | FUTEX_PRIVATE_FLAG } };
+		struct g *g = gtab_find(tid[PI_SELF]);
+
+		g->m = &m;
+		timer_init(&p);
+		o.ret = sys_futex(g, &s);
+	}
+	o.bits = word & ~(uint32_t)FUTEX_TID_MASK;
+	o.owner = -1;
+	for (int i = 0; i < 4; i++)
+		if ((word & FUTEX_TID_MASK) == (uint32_t)tid[i])
+			o.owner = i;
+	/* The kernel forgets what it knew of the word. */
+	if (kernel && o.ret == 0 && o.owner == PI_SELF)
+		raw4(SYS_futex, &word, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL);
+	return o;
+}
+
+Test(futex_pi, words_and_errors_are_the_kernels)
+{
+	static const int cmds[] = { FUTEX_LOCK_PI, FUTEX_TRYLOCK_PI, FUTEX_UNLOCK_PI };
+	static _Atomic int32_t other[2], gone;
+	struct g *g[2] = { gtab_new(NULL), gtab_new(NULL) }, *was = gtab_new(NULL);
+	int32_t ours[4] = { 0, g[0]->tid, g[1]->tid, was->tid }, theirs[4] = { 0 };
+	pthread_t t, t2;
+
+	gtab_free(NULL, was);
+	cr_assert_eq(pthread_create(&t, NULL, stay, (void *)other), 0);
+	cr_assert_eq(pthread_create(&t2, NULL, go, (void *)&gone), 0);
+	pthread_join(t2, NULL);
+	while (!(theirs[PI_OTHER] = atomic_load(&other[0])))
+		raw_pause();
+	theirs[PI_SELF] = (int32_t)raw0(SYS_gettid);
+	theirs[PI_GONE] = atomic_load(&gone);
+	for (int c = 0; c < 3; c++)
+		for (int owner = PI_NOBODY; owner <= PI_GONE; owner++)
+			for (uint32_t bits = 0; bits < 4; bits++) {
+				uint32_t b = bits << 30;
+				struct pi_outcome k, o;
+
+				if (cmds[c] == FUTEX_LOCK_PI && owner == PI_OTHER)
+					continue;
+				k = pi_play(cmds[c], b, owner, true, theirs);
+				o = pi_play(cmds[c], b, owner, false, ours);
+				cr_expect(k.ret == o.ret && k.bits == o.bits && k.owner == o.owner,
+					  "cmd %d on %x of %d: kernel %ld %x %d, ours %ld %x %d",
+					  cmds[c], b, owner, k.ret, k.bits, k.owner, o.ret, o.bits,
+					  o.owner);
+			}
+	atomic_store(&other[1], 1);
+	pthread_join(t, NULL);
 }
