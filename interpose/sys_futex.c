@@ -77,7 +77,7 @@ static long sys_futex_pi(struct g *g, struct seam *s, int op)
 		if (cmd == FUTEX_LOCK_PI || (op & FUTEX_CLOCK_REALTIME))
 			deadline = to_monotonic(CLOCK_REALTIME, deadline);
 	}
-	if ((uintptr_t)addr & 3)
+	if (((uintptr_t)addr & 3) && cmd != FUTEX_UNLOCK_PI)
 		return -EINVAL;
 	if (!(op & FUTEX_PRIVATE_FLAG) && memory_is_shared((uintptr_t)addr))
 		return in_kernel(g, s);

@@ -111,6 +111,8 @@ long futex_unlock_pi(struct g *g, uint32_t *addr)
 		return -EFAULT;
 	if ((v & FUTEX_TID_MASK) != (uint32_t)g->tid)
 		return -EPERM;
+	if ((uintptr_t)addr & 3)
+		return -EINVAL;
 	/* G owns the word: only it can pass it on, so that what was read stays true. */
 	lock_acquire(&b->lock);
 	owner = hand_on_locked(b, addr, 0);

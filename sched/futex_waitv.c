@@ -27,7 +27,7 @@ static long read_one(struct wait_one *one, const struct futex_waitv *user)
 	if (arch_copy_user(&v, user, sizeof v))
 		return -EFAULT;
 	if ((v.flags & ~(uint32_t)(FUTEX_32 | FUTEX_PRIVATE_FLAG)) || !(v.flags & FUTEX_32) ||
-	    v.__reserved || v.uaddr & 3)
+	    v.__reserved || v.uaddr & 3 || v.val >> 32)
 		return -EINVAL;
 	one->w.addr = (uint32_t *)(uintptr_t)v.uaddr;
 	one->val = (uint32_t)v.val;

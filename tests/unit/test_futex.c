@@ -563,3 +563,387 @@ Test(futex_pi, words_and_errors_are_the_kernels)
 	atomic_store(&other[1], 1);
 	pthread_join(t, NULL);
 }
+
+/* ---- Robust lists ---- */
+
+enum { LOCKS = 5, NO_PENDING = -1, OWN = 1, OTHERS = 2 };
+
+struct robust_lock {
+	uint32_t pad; /* so that the word lies at an offset */
+	uint32_t word;
+	struct robust_list list;
+};
+
+/* LOCKS locks, the first LISTED of them on the list. */
+struct robust_scene {
+	int listed, pending;
+	uint32_t bits[LOCKS];
+	int owner[LOCKS];
+	bool pi[LOCKS], endless, no_length;
+};
+
+struct robust_play {
+	struct robust_scene scene;
+	struct robust_list_head head;
+	struct robust_lock lock[LOCKS];
+	int32_t tid;
+};
+
+static uintptr_t entry(struct robust_play *p, int i)
+{
+	return (uintptr_t)&p->lock[i].list | p->scene.pi[i];
+}
+
+static void robust_prepare(struct robust_play *p)
+{
+	const struct robust_scene *s = &p->scene;
+
+	p->head.futex_offset =
+		(long)offsetof(struct robust_lock, word) - (long)offsetof(struct robust_lock, list);
+	p->head.list_op_pending =
+		s->pending == NO_PENDING ? NULL : (struct robust_list *)entry(p, s->pending);
+	p->head.list.next = s->listed ? (struct robust_list *)entry(p, 0) : &p->head.list;
+	for (int i = 0; i < LOCKS; i++) {
+		p->lock[i].word = s->bits[i] | (s->owner[i] == OWN      ? (uint32_t)p->tid
+						: s->owner[i] == OTHERS ? (uint32_t)p->tid + 1
+									: 0);
+		p->lock[i].list.next = i + 1 < s->listed ? (struct robust_list *)entry(p, i + 1)
+				       : s->endless      ? (struct robust_list *)entry(p, 0)
+							 : &p->head.list;
+	}
+}
+
+static void *end_with_list(void *arg)
+{
+	struct robust_play *p = arg;
+
+	p->tid = (int32_t)raw0(SYS_gettid);
+	robust_prepare(p);
+	raw2(SYS_set_robust_list, &p->head, p->scene.no_length ? 1 : sizeof(p->head));
+	return NULL;
+}
+
+/* What is left in word I: its bits, and whose it is. What PI words say of waiters is not compared:
+ * the kernel leaves the bit, we leave the truth. */
+static uint64_t left_in(const struct robust_play *p, int i)
+{
+	uint32_t w = p->lock[i].word, owner = w & FUTEX_TID_MASK;
+	uint32_t bits = w & ~(uint32_t)FUTEX_TID_MASK;
+
+	if (p->scene.pi[i])
+		bits &= ~FUTEX_WAITERS;
+	return bits | (owner == (uint32_t)p->tid ? OWN : owner ? OTHERS : 0);
+}
+
+Test(futex, robust_lists_end_as_in_the_kernel)
+{
+	uint64_t seed = 5;
+
+	for (int round = 0; round < 2000; round++) {
+		struct robust_play k = { 0 }, o;
+		struct robust_scene *s = &k.scene;
+		struct g *g = gtab_new(NULL);
+		pthread_t t;
+
+		s->listed = (int)(harness_random(&seed) % (LOCKS + 1));
+		s->pending = (int)(harness_random(&seed) % (LOCKS + 1)) - 1;
+		s->endless = harness_random(&seed) % 16 == 0;
+		s->no_length = harness_random(&seed) % 16 == 0;
+		for (int i = 0; i < LOCKS; i++) {
+			s->bits[i] = harness_random(&seed) << 30;
+			s->owner[i] = (int)(harness_random(&seed) % 3);
+			s->pi[i] = harness_random(&seed) % 4 == 0;
+		}
+		o = k;
+		cr_assert_eq(pthread_create(&t, NULL, end_with_list, &k), 0);
+		pthread_join(t, NULL);
+		o.tid = g->tid;
+		robust_prepare(&o);
+		g->robust = (struct robust_head *)&o.head;
+		/* The kernel refuses another length, and keeps the list that it had. */
+		g->robust_len = s->no_length ? 1 : sizeof(o.head);
+		futex_exit_robust(g);
+		gtab_free(NULL, g);
+		for (int i = 0; i < LOCKS; i++)
+			if (left_in(&k, i) != left_in(&o, i))
+				cr_assert_fail("round %d, lock %d: kernel %x, ours %x; tids %d %d",
+					       round, i, k.lock[i].word, o.lock[i].word, k.tid,
+					       o.tid);
+	}
+}
+
+Test(futex, robust_exit_wakes_one_of_each_word)
+{
+	struct robust_play p = { .scene = { .listed = 3, .pending = 3 } };
+	struct g *g = gtab_new(NULL);
+
+	p.tid = g->tid;
+	for (int i = 0; i < 3; i++)
+		p.scene.owner[i] = OWN;
+	p.scene.bits[0] = FUTEX_WAITERS;
+	robust_prepare(&p);
+	for (int i = 0; i < 4; i++)
+		put(i, &p.lock[i].word, ANY, false);
+	put(4, &p.lock[0].word, ANY, false);
+	g->robust = (struct robust_head *)&p.head;
+	g->robust_len = sizeof(p.head);
+	futex_exit_robust(g);
+	/* The first has waiters; the pending one is free: its owner died before its wake. */
+	cr_assert_eq(woken(), 0);
+	cr_assert_eq(woken(), 3);
+	cr_assert_eq(woken(), -1);
+}
+
+/* ---- With Gs that run ---- */
+
+TestSuite(futex_run, .timeout = LIMIT);
+
+static _Atomic uint32_t word, order_at;
+static int order[64];
+
+static void wait_and_note(void *arg)
+{
+	G_CHECK(g_wait(&word, 0, NULL) == 0);
+	order[atomic_fetch_add(&order_at, 1)] = (int)(intptr_t)arg;
+}
+
+Test(futex_run, gs_wake_in_the_order_of_their_waits)
+{
+	enum { N = 20 };
+	static struct harness_g h[N];
+
+	harness_start(1);
+	for (int i = 0; i < N; i++) {
+		h[i].fn = wait_and_note;
+		h[i].arg = (void *)(intptr_t)i;
+		harness_spawn(&h[i]);
+		harness_until_parked(&h[i]);
+	}
+	for (int i = 0; i < N; i++) {
+		cr_assert_eq(g_wake(&word, 1), 1);
+		harness_join(&h[i]);
+		cr_assert_eq(order[i], i);
+	}
+	cr_assert_eq(g_wake(&word, 1), 0);
+}
+
+static void time_out(void *arg)
+{
+	struct timespec ts = { 0, 100000 };
+
+	(void)arg;
+	G_CHECK(g_wait(&word, 0, &ts) == -ETIMEDOUT);
+}
+
+/* Moved to another word while the timeout comes: off whichever bucket it is in by then. */
+Test(futex_run, timeouts_while_requeued)
+{
+	enum { N = 10 };
+	static struct harness_g h[N];
+	_Atomic uint32_t other = 0;
+
+	harness_start(2);
+	for (int round = 0; round < 100; round++) {
+		for (int i = 0; i < N; i++) {
+			h[i].fn = time_out;
+			harness_spawn(&h[i]);
+		}
+		for (int i = 0; i < 20; i++) {
+			CALL6(SYS_futex, &word, FUTEX_CMP_REQUEUE_PRIVATE, 0, 3, &other, 0);
+			CALL6(SYS_futex, &other, FUTEX_CMP_REQUEUE_PRIVATE, 0, 2, &word, 0);
+		}
+		for (int i = 0; i < N; i++)
+			harness_join(&h[i]);
+		CHECK(!bucket_of((uint32_t *)&word)->head);
+		CHECK(!bucket_of((uint32_t *)&other)->head);
+	}
+}
+
+static uint32_t pi;
+static uint64_t guarded[2];
+
+static void count_under_pi(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 200; i++) {
+		uint32_t free = 0, mine = (uint32_t)self_g->tid;
+
+		if (!__atomic_compare_exchange_n(&pi, &free, mine, false, __ATOMIC_SEQ_CST,
+						 __ATOMIC_SEQ_CST))
+			G_CHECK(CALL4(SYS_futex, &pi, FUTEX_LOCK_PI_PRIVATE, 0, NULL) == 0);
+		G_CHECK((__atomic_load_n(&pi, __ATOMIC_SEQ_CST) & FUTEX_TID_MASK) == mine);
+		G_CHECK(guarded[0]++ == guarded[1]);
+		if (i % 3 == 0)
+			g_yield();
+		guarded[1]++;
+		if (!__atomic_compare_exchange_n(&pi, &mine, 0, false, __ATOMIC_SEQ_CST,
+						 __ATOMIC_SEQ_CST))
+			G_CHECK(CALL3(SYS_futex, &pi, FUTEX_UNLOCK_PI_PRIVATE, 0) == 0);
+	}
+}
+
+static uint32_t procs_params[] = { 1, 2, 8 };
+
+ParameterizedTestParameters(futex_run, pi_excludes)
+{
+	return cr_make_param_array(uint32_t, procs_params, 3);
+}
+
+ParameterizedTest(uint32_t *procs, futex_run, pi_excludes)
+{
+	enum { N = 8 };
+	static struct harness_g h[N];
+
+	harness_start(*procs);
+	for (int i = 0; i < N; i++) {
+		h[i].fn = count_under_pi;
+		harness_spawn(&h[i]);
+	}
+	for (int i = 0; i < N; i++)
+		harness_join(&h[i]);
+	cr_assert_eq(guarded[0], N * 200);
+	cr_assert_eq(guarded[1], N * 200);
+	cr_assert_eq(pi, 0);
+}
+
+enum { MANY_WORDS = 128 };
+
+static uint32_t many[MANY_WORDS];
+static struct futex_waitv many_v[MANY_WORDS];
+static _Atomic long many_result;
+
+static void wait_many(void *arg)
+{
+	(void)arg;
+	atomic_store(&many_result, CALL6(SYS_futex_waitv, many_v, MANY_WORDS, 0, NULL, 0, 0));
+}
+
+Test(futex_run, waitv_says_which_word_was_woken)
+{
+	struct harness_g h = { .fn = wait_many };
+
+	harness_start(2);
+	for (int i = 0; i < MANY_WORDS; i++)
+		many_v[i] = (struct futex_waitv){ .uaddr = (uintptr_t)&many[i],
+						  .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG };
+	for (int i = 0; i < MANY_WORDS; i++) {
+		atomic_store(&many_result, -1);
+		harness_spawn(&h);
+		while (CALL3(SYS_futex, &many[i], FUTEX_WAKE_PRIVATE, 1) == 0)
+			g_yield();
+		harness_join(&h);
+		CHECK(atomic_load(&many_result) == i);
+		for (int k = 0; k < MANY_WORDS; k++)
+			CHECK(CALL3(SYS_futex, &many[k], FUTEX_WAKE_PRIVATE, 1) == 0);
+	}
+}
+
+/* Whatever ends at once, for what it was asked or for its words: the kernel has the last word. */
+Test(futex_run, errors_are_the_kernels)
+{
+	static uint32_t w[2];
+	static struct timespec bad = { 0, -1 }, past = { 0, 0 };
+	char *hole = (char *)8;
+	static const struct futex_waitv ok = { .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG };
+	struct futex_waitv v[2] = { ok, ok }, *none = NULL;
+	struct {
+		long nr, a[6];
+	} call[] = {
+#define FUTEX(...)                                                                                 \
+	{                                                                                          \
+		SYS_futex,                                                                         \
+		{                                                                                  \
+			__VA_ARGS__                                                                \
+		}                                                                                  \
+	}
+#define P FUTEX_PRIVATE_FLAG
+		FUTEX((long)&w[0], FUTEX_WAIT | P, 1),
+		FUTEX((long)&w[0], FUTEX_WAIT | P, 0, (long)&bad),
+		FUTEX((long)&w[0], FUTEX_WAIT | P, 0, (long)&past),
+		FUTEX((long)&w[0], FUTEX_WAIT | P, 0, (long)hole),
+		FUTEX((long)&w[0] + 1, FUTEX_WAIT | P, 1),
+		FUTEX((long)hole, FUTEX_WAIT | P, 1),
+		FUTEX((long)&w[0], FUTEX_WAIT_BITSET | P, 0, 0, 0, 0),
+		FUTEX((long)&w[0], FUTEX_WAIT_BITSET | P, 0, (long)&past, 0, 1),
+		FUTEX((long)&w[0], FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME | P, 0, (long)&past, 0,
+		      1),
+		FUTEX((long)&w[0], FUTEX_WAKE | FUTEX_CLOCK_REALTIME | P, 1),
+		FUTEX((long)&w[0], FUTEX_WAKE | P, 1),
+		FUTEX((long)&w[0] + 2, FUTEX_WAKE | P, 1),
+		FUTEX((long)hole, FUTEX_WAKE | P, 1),
+		FUTEX((long)&w[0], FUTEX_WAKE_BITSET | P, 1, 0, 0, 0),
+		FUTEX((long)&w[0], FUTEX_CMP_REQUEUE | P, 1, 1, (long)&w[1], 1),
+		FUTEX((long)&w[0], FUTEX_CMP_REQUEUE | P, 1, 1, (long)&w[1], 0),
+		FUTEX((long)&w[0], FUTEX_CMP_REQUEUE | P, 1, 1, (long)&w[1] + 1, 0),
+		FUTEX((long)hole, FUTEX_CMP_REQUEUE | P, 1, 1, (long)&w[1], 0),
+		FUTEX((long)&w[0], FUTEX_REQUEUE | P, 1, 1, (long)&w[1]),
+		FUTEX((long)&w[0], FUTEX_WAKE_OP | P, 1, 1, (long)&w[1] + 2, 0),
+		FUTEX((long)&w[0], FUTEX_WAKE_OP | P, 1, 1, (long)hole, 0),
+		FUTEX((long)&w[0], FUTEX_UNLOCK_PI | P),
+		FUTEX((long)&w[0] + 1, FUTEX_UNLOCK_PI | P),
+		FUTEX((long)hole, FUTEX_UNLOCK_PI | P),
+		FUTEX((long)hole, FUTEX_LOCK_PI | P),
+		FUTEX((long)&w[0], FUTEX_LOCK_PI | FUTEX_CLOCK_REALTIME | P),
+		FUTEX((long)&w[0], FUTEX_LOCK_PI | P, 0, (long)&bad),
+		FUTEX((long)&w[0], 2 /* FUTEX_FD */ | P, 1),
+		FUTEX((long)&w[0], 77, 1),
+#undef FUTEX
+#undef P
+#define WAITV(...)                                                                                 \
+	{                                                                                          \
+		SYS_futex_waitv,                                                                   \
+		{                                                                                  \
+			__VA_ARGS__                                                                \
+		}                                                                                  \
+	}
+		WAITV((long)v, 2, 0, 0, 0),
+		WAITV((long)v, 0, 0, 0, 0),
+		WAITV((long)v, 129, 0, 0, 0),
+		WAITV((long)v, 2, 1, 0, 0),
+		WAITV((long)none, 2, 0, 0, 0),
+		WAITV((long)hole, 2, 0, 0, 0),
+		WAITV((long)v, 2, 0, (long)&bad, CLOCK_MONOTONIC),
+		WAITV((long)v, 2, 0, (long)&past, CLOCK_BOOTTIME),
+		WAITV((long)v, 2, 0, (long)hole, CLOCK_MONOTONIC),
+#undef WAITV
+	};
+	enum { CALLS = sizeof(call) / sizeof(call[0]) };
+	long kernel[CALLS];
+
+	v[0].uaddr = v[1].uaddr = (uintptr_t)&w[0];
+	v[1].val = 1; /* the word is 0: it never waits */
+	for (int i = 0; i < CALLS; i++)
+		kernel[i] = raw6(call[i].nr, call[i].a[0], call[i].a[1], call[i].a[2], call[i].a[3],
+				 call[i].a[4], call[i].a[5]);
+	harness_start(1);
+	for (int i = 0; i < CALLS; i++) {
+		const long *a = call[i].a;
+		long r = CALL6(call[i].nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+
+		cr_expect_eq(r, kernel[i], "call %d, %ld of op %lx: kernel %ld, ours %ld", i,
+			     call[i].nr, a[1], kernel[i], r);
+	}
+}
+
+/* Each part of a vector that can be wrong. */
+Test(futex_run, waitv_checks_its_words_as_the_kernel_does)
+{
+	static uint32_t w = 1;
+	const struct futex_waitv ok = { .uaddr = (uintptr_t)&w, .flags = FUTEX_32 };
+	struct futex_waitv v[8] = { ok, ok, ok, ok, ok, ok, ok, ok };
+	long kernel[8];
+
+	v[0].flags = 0;
+	v[1].flags |= 0x40;
+	v[2].__reserved = 1;
+	v[3].uaddr++;
+	v[4].uaddr = 8;
+	v[5].val = 1ull << 32;
+	v[6].flags = 1;
+	for (int i = 0; i < 8; i++)
+		kernel[i] = raw6(SYS_futex_waitv, (long)&v[i], 1, 0, 0, 0, 0);
+	harness_start(1);
+	for (int i = 0; i < 8; i++)
+		cr_expect_eq(CALL6(SYS_futex_waitv, &v[i], 1, 0, 0, 0, 0), kernel[i],
+			     "vector %d: kernel %ld", i, kernel[i]);
+}
