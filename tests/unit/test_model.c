@@ -738,3 +738,359 @@ Test(model, mistakes_about_the_p_are_found)
 	run(&retake_model, &retake_start, RETAKE_TWO_LOCKS);
 	run(&retake_model, &retake_start, RETAKE_NO_LOOK);
 }
+
+/* ---- A P whose M sleeps unseen (B6) ---------------------------------------------------------- */
+
+/*
+ * sched_enter(), sched_enter_retaken() and sched_leave() on thread 0, which enters ENTRIES times;
+ * sched_retake_stalled() on thread 1, the watcher; thread 2 drains the M's store buffer. That the
+ * watcher's look at the kernel's state of the M comes true at any moment is left open: it may ask
+ * whenever it saw the M outside.
+ */
+enum { ENTRIES = 3, ASKS = 2 };
+
+enum stall_mistake {
+	STALL_OK,
+	STALL_NO_BARRIER, /* the watcher asks without the barrier on all CPUs */
+	STALL_NO_WAIT,    /* the M does not wait for the watcher's decision */
+	STALL_NO_LOOK,    /* the watcher does not look at in_sched again */
+};
+
+enum { NONE, ASKED, DONE };
+enum { E_OUT, E_LOAD, E_WAIT, E_SWAP, E_NEED, E_IN };
+enum { A_SEE, A_ASK, A_BARRIER, A_LOOK, A_TAKE, A_DONE, A_HAND };
+
+struct stall_state {
+	uint8_t in_sched, retaken, has_p, given, idle;
+	uint8_t buf, left, asks;
+	uint8_t pc[2];
+};
+
+static void stall_drain(struct stall_state *s)
+{
+	if (s->buf != NO_STORE)
+		s->in_sched = s->buf;
+	s->buf = NO_STORE;
+}
+
+static bool stall_m(struct stall_state *s)
+{
+	switch (s->pc[0]) {
+	case E_OUT:
+		if (!s->left)
+			return false;
+		s->left--;
+		stall_drain(s);
+		s->buf = 1;
+		s->pc[0] = E_LOAD;
+		return true;
+	case E_LOAD:
+		s->pc[0] = s->retaken ? E_WAIT : E_IN;
+		return true;
+	case E_WAIT:
+		if (s->retaken == ASKED && mistake != STALL_NO_WAIT)
+			return false;
+		s->pc[0] = E_SWAP;
+		return true;
+	case E_SWAP:
+		stall_drain(s);
+		s->pc[0] = s->retaken == DONE ? E_NEED : E_IN;
+		s->retaken = NONE;
+		return true;
+	case E_NEED: /* need_p(): there is one as soon as the watcher has put it away */
+		if (!s->idle)
+			return false;
+		s->idle = 0;
+		s->given = 0;
+		s->has_p = 1;
+		s->pc[0] = E_IN;
+		return true;
+	case E_IN: /* it has used its P; sched_leave() */
+		stall_drain(s);
+		s->buf = 0;
+		s->pc[0] = E_OUT;
+		return true;
+	}
+	return false;
+}
+
+static bool stall_watcher(struct stall_state *s)
+{
+	switch (s->pc[1]) {
+	case A_SEE:
+		if (!s->asks || s->in_sched)
+			return false;
+		s->asks--;
+		s->pc[1] = A_ASK;
+		return true;
+	case A_ASK:
+		s->pc[1] = s->retaken == NONE ? A_BARRIER : A_SEE;
+		if (s->retaken == NONE)
+			s->retaken = ASKED;
+		return true;
+	case A_BARRIER:
+		if (mistake != STALL_NO_BARRIER)
+			stall_drain(s);
+		s->pc[1] = A_LOOK;
+		return true;
+	case A_LOOK:
+		if ((s->in_sched && mistake != STALL_NO_LOOK) || !s->has_p) {
+			s->retaken = NONE;
+			s->pc[1] = A_SEE;
+			return true;
+		}
+		s->pc[1] = A_TAKE;
+		return true;
+	case A_TAKE:
+		s->has_p = 0;
+		s->given = 1;
+		s->pc[1] = A_DONE;
+		return true;
+	case A_DONE:
+		s->retaken = DONE;
+		s->pc[1] = A_HAND;
+		return true;
+	case A_HAND:
+		s->idle = 1;
+		s->pc[1] = A_SEE;
+		return true;
+	}
+	return false;
+}
+
+static bool stall_step(void *state, int t)
+{
+	struct stall_state *s = state;
+
+	if (t < 2)
+		return t ? stall_watcher(s) : stall_m(s);
+	if (s->buf == NO_STORE)
+		return false;
+	stall_drain(s);
+	return true;
+}
+
+static const char *stall_wrong(const void *state, bool over)
+{
+	const struct stall_state *s = state;
+
+	if (s->pc[0] == E_IN && (!s->has_p || s->given))
+		return "the M uses a P that was taken";
+	if (over && (s->left || s->pc[0] != E_OUT))
+		return "the M waits for ever";
+	return NULL;
+}
+
+static const struct model stall_model = {
+	.size = sizeof(struct stall_state),
+	.threads = 3,
+	.step = stall_step,
+	.wrong = stall_wrong,
+};
+
+static const struct stall_state stall_start = {
+	.has_p = 1,
+	.buf = NO_STORE,
+	.left = ENTRIES,
+	.asks = ASKS,
+};
+
+Test(model, a_p_is_not_taken_from_an_m_inside)
+{
+	run(&stall_model, &stall_start, STALL_OK);
+}
+
+Test(model, mistakes_about_stalled_ms_are_found)
+{
+	run(&stall_model, &stall_start, STALL_NO_BARRIER);
+	run(&stall_model, &stall_start, STALL_NO_WAIT);
+	run(&stall_model, &stall_start, STALL_NO_LOOK);
+}
+
+/* ---- Until the next deadline (B3) ------------------------------------------------------------ */
+
+/*
+ * m_sleep() of the keeper on thread 0; timer_add() and sched_timer_earlier() on threads 1 and 2,
+ * with deadlines 3 and 5; threads 3 to 5 drain their store buffers (the keeper's holds timer_when,
+ * an adder's its heap's earliest). Deadlines that pass are not modelled: the keeper must not be
+ * asleep for longer than to the earliest, unless somebody is about to wake it.
+ */
+enum keeper_mistake {
+	KEEPER_OK,
+	KEEPER_LATE_NAME,  /* timer_m is set after the looks at the heaps */
+	KEEPER_NO_FENCE,   /* the adder's */
+	KEEPER_LOOK_FIRST, /* the adder looks for the keeper before its timer is in */
+};
+
+enum {
+	K_NAME,
+	K_NEVER,
+	K_FENCE,
+	K_LOOK,
+	K_STORE,
+	K_FENCE2,
+	K_AGAIN,
+	K_TAKE_NUDGE,
+	K_LATE_NAME,
+	K_ASLEEP
+};
+enum { D_EARLY, D_ADD, D_FENCE, D_KEEPER, D_WHEN, D_NUDGE, D_OVER };
+enum { NEVER = 0xfe };
+
+struct keeper_state {
+	uint8_t next[2], when, keeper, nudged, until, seen;
+	uint8_t saw_keeper[2];
+	uint8_t pc[3], buf[3];
+};
+
+static void keeper_drain(struct keeper_state *s, int t)
+{
+	if (s->buf[t] == NO_STORE)
+		return;
+	if (t == 0)
+		s->when = s->buf[0];
+	else
+		s->next[t - 1] = s->buf[t];
+	s->buf[t] = NO_STORE;
+}
+
+static uint8_t earliest(const struct keeper_state *s)
+{
+	return s->next[0] < s->next[1] ? s->next[0] : s->next[1];
+}
+
+static bool keeper_m(struct keeper_state *s)
+{
+	switch (s->pc[0]) {
+	case K_NAME: /* a read-modify-write of timer_m */
+		keeper_drain(s, 0);
+		s->keeper = mistake != KEEPER_LATE_NAME;
+		s->pc[0] = K_TAKE_NUDGE;
+		return true;
+	case K_TAKE_NUDGE:
+		keeper_drain(s, 0);
+		s->nudged = 0;
+		s->pc[0] = K_NEVER;
+		return true;
+	case K_NEVER:
+		s->buf[0] = NEVER;
+		s->pc[0] = K_FENCE;
+		return true;
+	case K_FENCE:
+		keeper_drain(s, 0);
+		s->pc[0] = K_LOOK;
+		return true;
+	case K_LOOK:
+		s->seen = earliest(s);
+		s->pc[0] = K_STORE;
+		return true;
+	case K_STORE:
+		s->buf[0] = s->seen;
+		s->pc[0] = K_FENCE2;
+		return true;
+	case K_FENCE2:
+		keeper_drain(s, 0);
+		s->pc[0] = K_AGAIN;
+		s->until = s->seen;
+		return true;
+	case K_AGAIN:
+		s->pc[0] = earliest(s) < s->seen ? K_TAKE_NUDGE
+			   : s->keeper           ? K_ASLEEP
+						 : K_LATE_NAME;
+		return true;
+	case K_LATE_NAME:
+		s->keeper = 1;
+		s->pc[0] = K_ASLEEP;
+		return true;
+	case K_ASLEEP: /* the kernel compares the futex word */
+		if (!s->nudged)
+			return false;
+		s->pc[0] = K_TAKE_NUDGE;
+		return true;
+	}
+	return false;
+}
+
+static bool keeper_adder(struct keeper_state *s, int t)
+{
+	static const uint8_t deadline[] = { 0, 3, 5 };
+
+	switch (s->pc[t]) {
+	case D_EARLY:
+		s->saw_keeper[t - 1] = s->keeper && deadline[t] < s->when;
+		s->pc[t] = D_ADD;
+		return true;
+	case D_ADD:
+		s->buf[t] = deadline[t];
+		s->pc[t] = D_FENCE;
+		return true;
+	case D_FENCE:
+		if (mistake != KEEPER_NO_FENCE)
+			keeper_drain(s, t);
+		s->pc[t] = D_KEEPER;
+		return true;
+	case D_KEEPER:
+		if (mistake != KEEPER_LOOK_FIRST)
+			s->saw_keeper[t - 1] = s->keeper;
+		s->pc[t] = s->saw_keeper[t - 1] ? D_WHEN : D_OVER;
+		return true;
+	case D_WHEN:
+		s->pc[t] = mistake == KEEPER_LOOK_FIRST || deadline[t] < s->when ? D_NUDGE : D_OVER;
+		return true;
+	case D_NUDGE:
+		keeper_drain(s, t);
+		s->nudged = 1;
+		s->pc[t] = D_OVER;
+		return true;
+	}
+	return false;
+}
+
+static bool keeper_step(void *state, int t)
+{
+	struct keeper_state *s = state;
+
+	if (t < 3)
+		return t ? keeper_adder(s, t) : keeper_m(s);
+	if (s->buf[t - 3] == NO_STORE)
+		return false;
+	keeper_drain(s, t - 3);
+	return true;
+}
+
+static const char *keeper_wrong(const void *state, bool over)
+{
+	const struct keeper_state *s = state;
+
+	return over && s->until != earliest(s) ? "the keeper oversleeps a deadline" : NULL;
+}
+
+static const struct model keeper_model = {
+	.size = sizeof(struct keeper_state),
+	.threads = 6,
+	.step = keeper_step,
+	.wrong = keeper_wrong,
+};
+
+static const struct keeper_state keeper_start = {
+	.next = { NEVER, NEVER },
+	.when = NEVER,
+	.until = NEVER,
+	.pc = { K_NAME, D_ADD, D_ADD },
+	.buf = { NO_STORE, NO_STORE, NO_STORE },
+};
+
+Test(model, the_keeper_sleeps_until_the_earliest_deadline)
+{
+	run(&keeper_model, &keeper_start, KEEPER_OK);
+}
+
+Test(model, mistakes_of_the_keeper_are_found)
+{
+	struct keeper_state early = keeper_start;
+
+	run(&keeper_model, &keeper_start, KEEPER_LATE_NAME);
+	run(&keeper_model, &keeper_start, KEEPER_NO_FENCE);
+	early.pc[1] = early.pc[2] = D_EARLY;
+	run(&keeper_model, &early, KEEPER_LOOK_FIRST);
+}
