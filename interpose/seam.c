@@ -57,6 +57,14 @@ static seam_body *const bodies[] = {
 	[__NR_setgroups] = sys_set_ids,
 	[__NR_execve] = sys_execve,
 	[__NR_execveat] = sys_execveat,
+	[__NR_mprotect] = sys_mprotect,
+	[__NR_munmap] = sys_munmap,
+	[__NR_madvise] = sys_madvise,
+	[__NR_pkey_mprotect] = sys_pkey_mprotect,
+	[__NR_mlock] = sys_mlock,
+	[__NR_mlock2] = sys_mlock,
+	[__NR_mlockall] = sys_mlockall,
+	[__NR_prlimit64] = sys_prlimit64,
 };
 
 enum { BODIES = sizeof bodies / sizeof *bodies };
@@ -117,6 +125,12 @@ long seam_dispatch(struct seam *s)
 				return sys_mmap(NULL, s);
 			if (bodies_has(s->nr, sys_set_ids))
 				return sys_set_ids(NULL, s);
+			if (s->nr == __NR_mprotect)
+				return sys_mprotect(NULL, s);
+			if (s->nr == __NR_munmap)
+				return sys_munmap(NULL, s);
+			if (s->nr == __NR_madvise)
+				return sys_madvise(NULL, s);
 		}
 		return seam_raw(s);
 	}

@@ -21,6 +21,12 @@ long seam_timespec(const void *user, int64_t *ns);
 void memory_note_shared(uintptr_t lo, size_t size);
 bool memory_is_shared(uintptr_t a);
 
+/* glibc's mmap for the stack of a thread that it is about to make: the address of a slot; 0 when this is no such
+ * call, or there is no slot. G may be NULL. */
+long seam_make_stack(struct g *g, const struct seam *s);
+/* A thread is about to be made with the TLS at TLS: what seam_make_stack() gave G is in use. */
+void seam_stack_made(struct g *g, uintptr_t tls);
+
 /* A body: G is the current G, entered in the scheduler. */
 typedef long seam_body(struct g *g, struct seam *s);
 
@@ -35,5 +41,9 @@ seam_body sys_futex_waitv, sys_set_ids;
 
 /* In a forked child. */
 void sys_ids_forked(void);
+
+/* These take G = NULL, too. */
+seam_body sys_mprotect, sys_munmap, sys_madvise, sys_pkey_mprotect, sys_mlock, sys_mlockall,
+	sys_prlimit64;
 
 #endif

@@ -16,6 +16,7 @@
 #include "sched/base/lock.h"
 #include "sched/base/mem.h"
 #include "sched/base/raw.h"
+#include "sched/stack.h"
 
 enum { SHARED_MAX = 4096 };
 
@@ -59,20 +60,30 @@ bool memory_is_shared(uintptr_t a)
 
 long sys_mmap(struct g *g, struct seam *s)
 {
-	long r = seam_raw(s);
+	long r = seam_make_stack(g, s);
 
-	(void)g;
-	if (!raw_failed(r) && (s->arg[3] & MAP_SHARED))
+	if (r)
+		return r;
+	r = seam_raw(s);
+	if (raw_failed(r))
+		return r;
+	if (s->arg[3] & MAP_SHARED)
 		memory_note_shared((uintptr_t)r, mem_round((size_t)s->arg[1], MEM_PAGE));
+	if (s->arg[3] & MAP_FIXED)
+		stack_replaced((uintptr_t)r, (size_t)s->arg[1]);
 	return r;
 }
 
 long sys_mremap(struct g *g, struct seam *s)
 {
 	bool was = memory_is_shared((uintptr_t)s->arg[0]);
-	long r = seam_raw(s);
+	long r;
 
 	(void)g;
+	stack_lose((uintptr_t)s->arg[0], (size_t)s->arg[1]);
+	r = seam_raw(s);
+	if (!raw_failed(r) && (s->arg[3] & MREMAP_FIXED))
+		stack_replaced((uintptr_t)r, (size_t)s->arg[2]);
 	if (!raw_failed(r) && was)
 		memory_note_shared((uintptr_t)r, mem_round((size_t)s->arg[2], MEM_PAGE));
 	return r;

@@ -11,6 +11,7 @@
 #include "sched/futex.h"
 #include "sched/gtab.h"
 #include "sched/signal.h"
+#include "sched/stack.h"
 #include "sched/sysmon.h"
 
 static const unsigned long THREAD_FLAGS = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_SETTLS;
@@ -38,6 +39,7 @@ static long make_thread(struct g *g, const struct seam *s, const struct thread_r
 		*t->parent_tid = tid;
 	if (t->flags & CLONE_CHILD_SETTID)
 		*t->child_tid = tid;
+	seam_stack_made(g, t->tls);
 	/* self_g of the new thread, in the TLS block that glibc made for it */
 	*(struct g **)(t->tls + ((uintptr_t)&self_g - arch_get_fs())) = child;
 	arch_prepare_child(child, s, t->stack_top, t->tls);
@@ -61,8 +63,11 @@ static long spawn(struct g *g, struct seam *s, uintptr_t stack_top)
 
 static long child_process(struct g *g, struct seam *s)
 {
-	long r = seam_raw(s);
+	long r;
 
+	stack_fork_begin();
+	r = seam_raw(s);
+	stack_fork_end();
 	if (r == 0) {
 		futex_forked();
 		each_m_forked();
@@ -143,6 +148,9 @@ long sys_set_tid_address(struct g *g, struct seam *s)
 
 long sys_set_robust_list(struct g *g, struct seam *s)
 {
+	/* The first that glibc does on a new thread. */
+	if (!g->started)
+		g->started = arch_cycles();
 	g->robust = (struct robust_head *)s->arg[0];
 	g->robust_len = (size_t)s->arg[1];
 	return g->main ? seam_raw(s) : 0;

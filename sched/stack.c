@@ -30,7 +30,7 @@ enum {
 	SLOT_MARKED = 8,     /* has a guard made by GUARD_INSTALL */
 	SLOT_PROTECTED = 16, /* has a guard made by mprotect */
 	SLOT_TAINTED = 32,
-	SLOT_LOST = 64, /* no longer all ours */
+	SLOT_LOST = 64, /* no longer all ours, for good: the kernel may have put other things there */
 };
 
 struct slot {
@@ -44,8 +44,11 @@ struct class
 {
 	size_t size;
 	struct slot *released; /* last in, first out: the warmest */
+	struct slot *cold;     /* released long ago, their pages given back */
 	struct slab *fresh;    /* the slab whose slots are not all handed out, or NULL */
 	uint32_t next_slots;   /* of the next slab */
+	uint32_t n_released;   /* on the list `released` */
+	uint32_t idle;	       /* the least that n_released was since the last stack_trim() */
 };
 
 struct slab {
@@ -73,12 +76,14 @@ struct table {
 
 _Static_assert(sizeof(struct table) <= MEM_PAGE, "a table is a page");
 
-size_t stack_zero_top = 8192;
+_Atomic size_t stack_zero_top = 8192;
 
 static struct lock lock; /* of classes and slabs */
 static struct class classes[STACK_CLASSES];
 static uint32_t n_classes;
 static _Atomic(struct table *) tables;
+static _Atomic uintptr_t all_lo = UINTPTR_MAX, all_hi; /* no slab lies outside */
+static _Atomic bool suspended;
 
 /* ---- Flags ------------------------------------------------------------------------------- */
 
@@ -121,50 +126,103 @@ static struct table *first_table(void)
 	return atomic_load_explicit(&tables, memory_order_acquire);
 }
 
-bool stack_contains(uintptr_t a)
+/* Most calls are about other memory: see so at once. */
+static bool far_away(uintptr_t lo, uintptr_t hi)
+{
+	return lo >= atomic_load_explicit(&all_hi, memory_order_acquire) ||
+	       hi <= atomic_load_explicit(&all_lo, memory_order_acquire);
+}
+
+/* The slot that A lies in, if it is ours still; *R is its range. Ranges may overlap, since the kernel may
+ * map a new slab where a lost slot was. */
+static struct slot *slot_of(uintptr_t a, struct range **r)
 {
 	struct table *t = first_table();
 	uint32_t i = 0;
 
-	return a != UINTPTR_MAX && range_next(&t, &i, a, a + 1);
+	if (a == UINTPTR_MAX || far_away(a, a + 1))
+		return NULL;
+	while ((*r = range_next(&t, &i, a, a + 1))) {
+		struct slot *s = &(*r)->slab->slot[(a - (*r)->lo) / (*r)->size];
+
+		if (!(flags_of(s) & SLOT_LOST))
+			return s;
+	}
+	return NULL;
+}
+
+bool stack_contains(uintptr_t a)
+{
+	struct range *r;
+
+	return slot_of(a, &r) != NULL;
 }
 
 /* The slot that is exactly [A, A + SIZE). */
 static struct slot *slot_at(uintptr_t a, size_t size, struct class **class)
 {
-	struct table *t = first_table();
-	uint32_t i = 0;
-	struct range *r = size && a + size > a ? range_next(&t, &i, a, a + size) : NULL;
-	struct slot *s;
+	struct range *r;
+	struct slot *s = slot_of(a, &r);
 
-	if (!r || r->size != size || a < r->lo || (a - r->lo) % size)
+	if (!s || r->size != size || (uintptr_t)s->base != a)
 		return NULL;
-	s = &r->slab->slot[(a - r->lo) / size];
 	*class = r->slab->class;
-	return flags_of(s) & SLOT_LOST ? NULL : s;
+	return s;
 }
 
-/* Sets BITS in all slots that [A, A + N) touches. */
-static void mark_range(uintptr_t a, size_t n, uint32_t bits)
+/* Calls fn(slot, bits) for all slots that [A, A + N) touches. */
+static void for_range(uintptr_t a, size_t n, void (*fn)(struct slot *, uint32_t), uint32_t bits)
 {
 	struct table *t = first_table();
 	uint32_t i = 0;
 	uintptr_t end = n > UINTPTR_MAX - a ? UINTPTR_MAX : a + n;
 	struct range *r;
 
-	if (!n)
+	if (!n || far_away(a, end))
 		return;
 	while ((r = range_next(&t, &i, a, end))) {
 		uintptr_t lo = a > r->lo ? a : r->lo, hi = end < r->hi ? end : r->hi;
 
 		for (size_t k = (lo - r->lo) / r->size; k <= (hi - 1 - r->lo) / r->size; k++)
-			flags_set(&r->slab->slot[k], bits);
+			fn(&r->slab->slot[k], bits);
 	}
+}
+
+/* The guard as it would be without us, so that the program's own mprotect() can undo it. */
+static void slot_taint(struct slot *s, uint32_t bits)
+{
+	uint32_t was = flags_of(s);
+
+	if (was & SLOT_LOST)
+		return;
+	flags_set(s, bits);
+	if ((was & (SLOT_USED | SLOT_MARKED | SLOT_TAINTED)) != (SLOT_USED | SLOT_MARKED) || !s->guard)
+		return;
+	if (raw_failed(raw3(SYS_mprotect, s->base, s->guard, PROT_NONE)))
+		return;
+	raw3(SYS_madvise, s->base, s->guard, GUARD_REMOVE);
+	flags_set(s, SLOT_PROTECTED);
+	flags_clear(s, SLOT_MARKED);
 }
 
 void stack_taint(uintptr_t a, size_t n)
 {
-	mark_range(a, n, SLOT_TAINTED);
+	for_range(a, n, slot_taint, SLOT_TAINTED);
+}
+
+static void slot_replaced(struct slot *s, uint32_t bits)
+{
+	flags_set(s, flags_of(s) & SLOT_USED ? SLOT_TAINTED : bits);
+}
+
+void stack_replaced(uintptr_t a, size_t n)
+{
+	for_range(a, n, slot_replaced, SLOT_LOST);
+}
+
+void stack_lose(uintptr_t a, size_t n)
+{
+	for_range(a, n, flags_set, SLOT_LOST);
 }
 
 /* A table with room for one more range. */
@@ -188,6 +246,10 @@ static void range_add_locked(struct table *t, struct range r)
 
 	t->range[n] = r;
 	atomic_store_explicit(&t->n, n + 1, memory_order_release);
+	if (r.lo < atomic_load_explicit(&all_lo, memory_order_relaxed))
+		atomic_store_explicit(&all_lo, r.lo, memory_order_release);
+	if (r.hi > atomic_load_explicit(&all_hi, memory_order_relaxed))
+		atomic_store_explicit(&all_hi, r.hi, memory_order_release);
 }
 
 /* ---- What the kernel does for us --------------------------------------------------------- */
@@ -225,13 +287,25 @@ static char *map_slab(size_t size, uint32_t n)
 	return p + before;
 }
 
-/* When the program's address space is limited, slots in advance would take what it counts on. */
-static bool space_limited(void)
+static bool limited(int what)
 {
 	struct rlimit l;
 
-	return raw_failed(raw4(SYS_prlimit64, 0, RLIMIT_AS, NULL, &l)) ||
-	       l.rlim_cur != RLIM_INFINITY;
+	return raw_failed(raw4(SYS_prlimit64, 0, what, NULL, &l)) || l.rlim_cur != RLIM_INFINITY;
+}
+
+/* When the program's address space is limited, slots in advance would take what it counts on. */
+static bool space_limited(void)
+{
+	return limited(RLIMIT_AS) || limited(RLIMIT_DATA);
+}
+
+/* Is PAGE, just mapped and not touched, there already? Then mlockall(MCL_FUTURE) is in force. */
+static bool future_locked(void *page)
+{
+	unsigned char vec;
+
+	return !raw_failed(raw3(SYS_mincore, page, MEM_PAGE, &vec)) && (vec & 1);
 }
 
 static bool guard_on(struct slot *s, size_t from, size_t to)
@@ -274,15 +348,22 @@ static bool guard_change(struct slot *s, size_t guard)
 	return ok;
 }
 
+/* Not ours any more from before the kernel can map other things there. */
+static void slot_unmap(struct slot *s, size_t size)
+{
+	flags_set(s, SLOT_LOST);
+	mem_release(s->base, size);
+}
+
 /* A fresh mapping in the place of a slot that the program has changed. If the kernel refuses, the
  * slot is lost. */
 static bool slot_renew(struct slot *s, size_t size)
 {
 	flags_clear(s, SLOT_TAINTED | SLOT_MARKED | SLOT_PROTECTED | SLOT_DIRTY | SLOT_FAT);
 	s->guard = 0;
-	if (map_slots(s->base, size))
+	if (!atomic_load_explicit(&suspended, memory_order_relaxed) && map_slots(s->base, size))
 		return true;
-	flags_set(s, SLOT_LOST);
+	slot_unmap(s, size);
 	return false;
 }
 
@@ -311,6 +392,7 @@ static struct slab *slab_new_locked(struct class *class)
 	uint32_t n = space_limited() ? 1 : class->next_slots;
 	struct slab *slab;
 	char *p = NULL;
+	bool locked;
 
 	if (!t)
 		return NULL;
@@ -319,9 +401,11 @@ static struct slab *slab_new_locked(struct class *class)
 	slab = mem_pages(slab_meta_bytes(n));
 	if (!slab)
 		return NULL;
+	locked = future_locked(slab);
 	slab->n = n;
-	while (slab->n && !(p = map_slab(class->size, slab->n)))
-		slab->n /= 2;
+	if (!locked)
+		while (slab->n && !(p = map_slab(class->size, slab->n)))
+			slab->n /= 2;
 	if (!p) {
 		mem_release(slab, slab_meta_bytes(n));
 		return NULL;
@@ -341,6 +425,13 @@ static struct slot *slot_take_locked(struct class *class)
 
 	while ((s = class->released)) {
 		class->released = s->link;
+		if (--class->n_released < class->idle)
+			class->idle = class->n_released;
+		if (!(flags_of(s) & SLOT_LOST))
+			return s;
+	}
+	while ((s = class->cold)) {
+		class->cold = s->link;
 		if (!(flags_of(s) & SLOT_LOST))
 			return s;
 	}
@@ -361,39 +452,46 @@ static void slot_release(struct class *class, struct slot *s)
 	lock_acquire(&lock);
 	s->link = class->released;
 	class->released = s;
+	class->n_released++;
 	lock_release(&lock);
 }
 
 void *stack_get(size_t size, size_t guard)
 {
+	size_t rounded = mem_round(size, MEM_PAGE);
 	struct class *class;
 	struct slot *s;
 
-	if (!size || size % MEM_PAGE || guard % MEM_PAGE || guard >= size || size > SLAB_BYTES_MAX)
+	if (!size || size > SLAB_BYTES_MAX ||
+	    (guard != STACK_ANY_GUARD && (guard % MEM_PAGE || guard >= rounded)) ||
+	    atomic_load_explicit(&suspended, memory_order_relaxed))
 		return NULL;
 	for (;;) {
 		lock_acquire(&lock);
-		class = class_of_locked(size);
+		class = class_of_locked(rounded);
 		s = class ? slot_take_locked(class) : NULL;
 		if (s)
 			flags_set(s, SLOT_USED);
 		lock_release(&lock);
 		if (!s)
 			return NULL;
-		if (!(flags_of(s) & SLOT_TAINTED) || slot_renew(s, size))
+		if (!(flags_of(s) & SLOT_TAINTED) || slot_renew(s, rounded))
 			break;
 	}
-	if (!guard_change(s, guard)) {
+	if (guard != STACK_ANY_GUARD && !guard_change(s, guard)) {
 		flags_clear(s, SLOT_USED);
 		slot_release(class, s);
 		return NULL;
 	}
 	if (flags_of(s) & SLOT_DIRTY) {
-		size_t n = stack_zero_top < size - guard ? stack_zero_top : size - guard;
+		size_t n = atomic_load_explicit(&stack_zero_top, memory_order_relaxed);
 
+		if (n > size - s->guard)
+			n = size - s->guard;
 		mem_zero(s->base + size - n, n);
+	} else {
+		flags_set(s, SLOT_DIRTY | SLOT_FAT);
 	}
-	flags_set(s, SLOT_DIRTY | SLOT_FAT);
 	return s->base;
 }
 
@@ -406,36 +504,88 @@ bool stack_put(void *p, size_t size)
 	size = mem_round(size, MEM_PAGE); /* as munmap does */
 	s = slot_at((uintptr_t)p, size, &class);
 	if (!s) {
-		mark_range((uintptr_t)p, size, SLOT_LOST);
+		stack_lose((uintptr_t)p, size);
 		return false;
 	}
 	/* Of two that unmap the same stack at once, one is first. */
 	flags = flags_clear(s, SLOT_USED);
 	if (!(flags & SLOT_USED))
 		return true;
-	if (!(flags & SLOT_TAINTED) || slot_renew(s, size))
+	if (atomic_load_explicit(&suspended, memory_order_relaxed))
+		slot_unmap(s, size);
+	else if (!(flags & SLOT_TAINTED) || slot_renew(s, size))
 		slot_release(class, s);
 	return true;
 }
 
-bool stack_guard(void *p, size_t size, size_t guard)
+bool stack_protect(uintptr_t a, size_t size, bool none, bool *ok)
 {
-	struct class *class;
-	struct slot *s = slot_at((uintptr_t)p, size, &class);
+	struct range *r;
+	struct slot *s = slot_of(a, &r);
+	size_t off, guard;
 
-	if (!s || guard % MEM_PAGE || guard >= size ||
-	    (flags_of(s) & (SLOT_USED | SLOT_TAINTED)) != SLOT_USED)
+	if (!s || a % MEM_PAGE || (flags_of(s) & (SLOT_USED | SLOT_TAINTED)) != SLOT_USED)
 		return false;
-	return guard_change(s, guard);
+	size = mem_round(size, MEM_PAGE);
+	off = a - (uintptr_t)s->base;
+	if (!size || size > r->size - off)
+		return false;
+	if (none && !off && size < r->size)
+		guard = size;
+	else if (!none && (off + size == r->size || off + size == s->guard))
+		guard = off;
+	else
+		return false;
+	*ok = guard_change(s, guard);
+	return true;
 }
 
-/* Whoever held the lock in the parent is not here. What describes the slabs is left behind, since
- * it may be half written. */
-void stack_forget(void)
+void stack_fork_begin(void)
 {
-	atomic_store_explicit(&tables, NULL, memory_order_release);
-	n_classes = 0;
-	atomic_store_explicit(&lock.word, 0, memory_order_release);
+	lock_acquire(&lock);
+}
+
+void stack_fork_end(void)
+{
+	lock_release(&lock);
+}
+
+/* ---- Giving back ------------------------------------------------------------------------- */
+
+bool stack_trim_pending(void)
+{
+	bool pending = false;
+
+	lock_acquire(&lock);
+	for (uint32_t i = 0; i < n_classes; i++)
+		pending |= classes[i].n_released > STACK_KEPT;
+	lock_release(&lock);
+	return pending;
+}
+
+/* The slots at the end of the list, which have not been in use since the last time (Bonwick and
+ * Adams, "Magazines and Vmem", 2001, section 3.6: the working set of a cache of magazines). */
+static struct slot *idle_slots(struct class *class)
+{
+	struct slot *list = NULL;
+	uint32_t keep;
+
+	lock_acquire(&lock);
+	keep = class->n_released - class->idle;
+	if (keep < STACK_KEPT)
+		keep = STACK_KEPT;
+	if (class->n_released > keep) {
+		struct slot **at = &class->released;
+
+		for (uint32_t i = 0; i < keep; i++)
+			at = &(*at)->link;
+		list = *at;
+		*at = NULL;
+		class->n_released = keep;
+	}
+	class->idle = class->n_released;
+	lock_release(&lock);
+	return list;
 }
 
 size_t stack_trim(void)
@@ -444,32 +594,63 @@ size_t stack_trim(void)
 
 	for (uint32_t i = 0; i < STACK_CLASSES; i++) {
 		struct class *class = &classes[i];
-		struct slot *list, **last;
+		struct slot *list = class->size ? idle_slots(class) : NULL, *last = NULL;
 
-		/* Off the list, so that the lock is not held meanwhile. */
-		lock_acquire(&lock);
-		list = i < n_classes ? class->released : NULL;
-		if (list)
-			class->released = NULL;
-		lock_release(&lock);
-		for (last = &list; *last; last = &(*last)->link) {
-			struct slot *s = *last;
-			size_t n = class->size - MEM_PAGE;
-
-			if (!(flags_of(s) & SLOT_FAT) || flags_of(s) & SLOT_LOST || n <= s->guard)
+		for (struct slot *s = list; s; s = s->link) {
+			last = s;
+			if (!(flags_of(s) & SLOT_FAT) || flags_of(s) & SLOT_LOST)
 				continue;
-			if (raw_failed(raw3(SYS_madvise, s->base + s->guard, n - s->guard,
-					    MADV_DONTNEED)))
+			if (raw_failed(raw3(SYS_madvise, s->base, class->size, MADV_DONTNEED)))
 				continue;
-			flags_clear(s, SLOT_FAT);
-			bytes += n - s->guard;
+			flags_clear(s, SLOT_FAT | SLOT_DIRTY);
+			bytes += class->size;
 		}
 		if (!list)
 			continue;
 		lock_acquire(&lock);
-		*last = class->released;
-		class->released = list;
+		last->link = class->cold;
+		class->cold = list;
 		lock_release(&lock);
 	}
 	return bytes;
+}
+
+static void unmap_list(struct class *class, struct slot *s)
+{
+	for (; s; s = s->link)
+		if (!(flags_of(s) & SLOT_LOST))
+			slot_unmap(s, class->size);
+}
+
+static void unmap_fresh(struct class *class, struct slab *slab)
+{
+	for (; slab && slab->n_out < slab->n; slab->n_out++)
+		if (!(flags_of(&slab->slot[slab->n_out]) & SLOT_LOST))
+			slot_unmap(&slab->slot[slab->n_out], class->size);
+}
+
+void stack_shed(void)
+{
+	lock_acquire(&lock);
+	for (uint32_t i = 0; i < n_classes; i++) {
+		struct class *class = &classes[i];
+
+		unmap_list(class, class->released);
+		unmap_list(class, class->cold);
+		unmap_fresh(class, class->fresh);
+		class->released = class->cold = NULL;
+		class->fresh = NULL;
+		class->n_released = class->idle = 0;
+		class->next_slots = SLAB_MIN;
+	}
+	lock_release(&lock);
+}
+
+void stack_suspend(bool yes)
+{
+	atomic_store(&suspended, yes);
+	if (!yes)
+		return;
+	/* Those in use are unmapped when they are put back. */
+	stack_shed();
 }

@@ -12,10 +12,10 @@
  *
  * A guard is a marker in the page table (MADV_GUARD_INSTALL, Linux 6.13), no VMA; older kernels,
  * and locked memory, get mprotect(). Released slots are kept, warm, for the next thread that asks
- * for their size. Slabs are never unmapped.
+ * for their size; those that nobody has asked for in a while give their pages back.
  *
  * Rules of this file: raw system calls; no malloc; may sleep on a lock between Ms, so not from
- * signal handlers, except stack_contains() and stack_taint(), which take none.
+ * signal handlers, except stack_contains() and those that say that they are lock-free.
  */
 #ifndef GOTHREADS_STACK_H
 #define GOTHREADS_STACK_H
@@ -24,15 +24,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { STACK_CLASSES = 64 }; /* different sizes; for more there are no slots */
+enum {
+	STACK_CLASSES = 64, /* different sizes; for more there are no slots */
+	STACK_KEPT = 16,    /* released ones of a size that stack_trim() leaves alone */
+};
+
+#define STACK_ANY_GUARD SIZE_MAX
 
 /* How much of the top of a recycled slot is zeroed, in bytes: where glibc, which believes the
- * memory fresh, keeps its descriptor and the TLS. Set before the first stack_get(). */
-extern size_t stack_zero_top;
+ * memory fresh, keeps its descriptor. (The TLS below it is initialized by glibc.) */
+extern _Atomic size_t stack_zero_top;
 
-/* A slot of exactly SIZE bytes, readable and writable but for GUARD bytes at its low end, which
- * fault. Both are multiples of the page, GUARD < SIZE, and may be 0. NULL when the kernel refuses,
- * or the arguments are no such numbers: the caller then does what it would without us. */
+/* SIZE bytes, rounded up to pages: a slot of exactly that, readable and writable but for GUARD bytes at its
+ * low end, which fault. GUARD is a multiple of the page, less than SIZE, and may be 0; STACK_ANY_GUARD leaves
+ * the guard to a stack_protect() that is to follow. Zeroed is only [SIZE - stack_zero_top, SIZE). NULL when the
+ * kernel refuses, the arguments are no such numbers, or stack_suspend() said so: the caller then does what it
+ * would without us. */
 void *stack_get(size_t size, size_t guard);
 
 /* The program unmaps [P, P + SIZE). True if that is exactly one slot: the slot is kept for reuse,
@@ -40,24 +47,41 @@ void *stack_get(size_t size, size_t guard);
  * is the caller's to do; slots that it touches are never reused. */
 bool stack_put(void *p, size_t size);
 
-/* Changes the guard of the slot in use that is exactly [P, P + SIZE) to GUARD bytes. False, with
- * nothing changed, if there is none such, the program changed its protections itself (see
- * stack_taint), or the kernel refuses. */
-bool stack_guard(void *p, size_t size, size_t guard);
+/* glibc makes [A, A + SIZE) of a stack inaccessible (NONE), or readable and writable. True if this is about
+ * the guard of a slot in use, and *OK then says whether it was changed. False, with nothing changed: the caller
+ * should ask the kernel, for it is not, or the program changed its protections itself (stack_taint). */
+bool stack_protect(uintptr_t a, size_t size, bool none, bool *ok);
 
 /* Does A lie in a slab? Lock-free. */
 bool stack_contains(uintptr_t a);
 
-/* The program itself changes how the kernel treats [A, A + N): slots that the range touches are
- * mapped afresh before they are reused. Lock-free. */
+/* The program itself is about to change how the kernel treats [A, A + N): slots that the range touches are
+ * mapped afresh before they are reused; their guards become what they would be without us. Lock-free, as
+ * are the next two. */
 void stack_taint(uintptr_t a, size_t n);
 
-/* In the child of a fork: there are no slabs. The memory stays mapped, as the parent's threads'
- * stacks do after any fork; what is unmapped from now on really is. */
-void stack_forget(void);
+/* The program has mapped something else there. */
+void stack_replaced(uintptr_t a, size_t n);
 
-/* Gives the pages of released slots back to the kernel, all but the topmost of each. Returns the
- * bytes of address space that were given back since they were last used, resident or not. */
+/* The program has moved away what was there, or is about to. */
+void stack_lose(uintptr_t a, size_t n);
+
+/* Around a fork: the child inherits the slabs, whole. Both sides call the second. */
+void stack_fork_begin(void);
+void stack_fork_end(void);
+
+/* Gives the pages of those released slots back to the kernel that were not needed since the last
+ * call. Returns the bytes of address space of these, resident or not. To be called now and then. */
 size_t stack_trim(void);
+
+/* Will stack_trim() have something to do, now or the next time? */
+bool stack_trim_pending(void);
+
+/* Unmaps all slots that are not in use: the address space, or the memory, is about to be limited. */
+void stack_shed(void);
+
+/* While memory is locked (mlockall) there are no slots: they would be resident from end to end. YES sheds, too, and
+ * what is put back is unmapped. */
+void stack_suspend(bool yes);
 
 #endif

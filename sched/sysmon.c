@@ -16,6 +16,7 @@
 #include "sched/proc.h"
 #include "sched/runq.h"
 #include "sched/signal.h"
+#include "sched/stack.h"
 #include "sched/timer.h"
 #include "sched/trace.h"
 
@@ -25,6 +26,7 @@ enum {
 	VAIN_LOOKS = 50,
 	PAUSE_BUSY = 1000 * 1000,	/* the longest pause while something waits to run */
 	SLICE = 3 * 1000 * 1000, /* as the kernel's on a small machine; Go's is 10 ms */
+	TRIM_PAUSE = 1000 * 1000 * 1000,
 	STALL = 1000 * 1000, /* without a decision of its scheduler: look what the M does */
 };
 
@@ -189,10 +191,32 @@ static void recall(void)
 	}
 }
 
+/* Stacks that were not needed for a while go back to the kernel. */
+static int64_t trim_next;
+
+static void trim(void)
+{
+	int64_t now = raw_now();
+
+	if (now < trim_next)
+		return;
+	trim_next = now + TRIM_PAUSE;
+	if (stack_trim_pending())
+		stack_trim();
+}
+
+/* When there is something to do beside the Ps: CLOCK_MONOTONIC ns, INT64_MAX for never. */
+static int64_t due_next(void)
+{
+	int64_t due = trace_due();
+
+	return due > trim_next && stack_trim_pending() ? trim_next : due;
+}
+
 /* Sleep until a P is busy, something is asked for, or a report is due. */
 static void sleep_idle(void)
 {
-	int64_t due = trace_due(), left = due == INT64_MAX ? due : due - raw_now();
+	int64_t due = due_next(), left = due == INT64_MAX ? due : due - raw_now();
 	struct timespec ts = { left / 1000000000, left % 1000000000 };
 
 	if (left <= 0)
@@ -244,6 +268,7 @@ static void loop(void *arg)
 			pause = PAUSE_MIN;
 		}
 		report();
+		trim();
 		busy = stall_or_preempt();
 		/* A timer of a P that nobody runs, or whose G computes. */
 		if (atomic_load(&sched.n_idle_ps) && sched_timers_next() <= raw_now())

@@ -129,6 +129,7 @@ struct g {
 	bool main;		      /* the process's first thread: its stack is the kernel's */
 	bool creating;	  /* within pthread_create: mmap(MAP_STACK) is glibc's own [own] */
 	bool hog;	  /* has run long since it last parked: sched_yield_woken() [own] */
+	uintptr_t made_hi; /* end of the stack that the last such mmap gave, until it is in use [own] */
 	bool vforked;	  /* a vfork child runs on our memory: every site goes to the kernel */
 	char name[16];	  /* PR_SET_NAME */
 	bool named;
@@ -145,7 +146,7 @@ struct g {
 	int32_t policy, priority, nice;
 	bool policy_set, nice_set;
 	bool setxid_asked; /* glibc's signal for set*id is being handled [own] */
-	int64_t started; /* when it last began to run, ns */
+	uint64_t started; /* when it first ran, arch_cycles(); 0 if not known [own] */
 };
 
 /* ---- P ----------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <threads.h>
 
+#include "sched/sched.h"
 #include "shim/activate.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -23,15 +24,28 @@
 		(__typeof__(&name))f;                                                              \
 	})
 
+/* Says whose mappings the calls of the current G are, while CALL runs. */
+#define CREATING(call)                                                                             \
+	({                                                                                         \
+		struct g *g = self_g;                                                              \
+		int r;                                                                             \
+		if (g)                                                                             \
+			g->creating = true;                                                        \
+		r = call;                                                                          \
+		if (g)                                                                             \
+			g->creating = false;                                                       \
+		r;                                                                                 \
+	})
+
 EXPORT int pthread_create(pthread_t *restrict t, const pthread_attr_t *restrict attr,
 			  void *(*fn)(void *), void *restrict arg)
 {
 	activate();
-	return REAL(pthread_create)(t, attr, fn, arg);
+	return CREATING(REAL(pthread_create)(t, attr, fn, arg));
 }
 
 EXPORT int thrd_create(thrd_t *t, thrd_start_t fn, void *arg)
 {
 	activate();
-	return REAL(thrd_create)(t, fn, arg);
+	return CREATING(REAL(thrd_create)(t, fn, arg));
 }

@@ -109,6 +109,12 @@ static inline uintptr_t arch_get_fs(void)
 	return v;
 }
 
+/* A clock that costs nothing to read: it goes up, at some 10^8 … 10^10 a second. */
+static inline uint64_t arch_cycles(void)
+{
+	return __builtin_ia32_rdtsc();
+}
+
 static inline void arch_compiler_barrier(void)
 {
 	__asm__ volatile("" ::: "memory");

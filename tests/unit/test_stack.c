@@ -32,6 +32,14 @@ static bool mapped(void *p, size_t n)
 	return mincore(p, n, vec) == 0;
 }
 
+/* The guard becomes GUARD bytes, as glibc does it. */
+static bool stack_guard(char *p, size_t size, size_t guard)
+{
+	bool ok = false;
+
+	return stack_protect((uintptr_t)p + guard, size - guard, false, &ok) && ok;
+}
+
 static bool all_zero(const char *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -119,10 +127,46 @@ Test(stack, guards_are_no_mappings)
 Test(stack, refuses_nonsense)
 {
 	cr_expect_null(stack_get(0, 0));
-	cr_expect_null(stack_get(SIZE + 1, 0));
 	cr_expect_null(stack_get(SIZE, 1));
 	cr_expect_null(stack_get(SIZE, SIZE));
 	cr_expect_null(stack_get(SIZE_MAX / PAGE * PAGE, PAGE));
+	cr_expect_null(stack_get(SIZE_MAX, PAGE));
+}
+
+/* As mmap rounds; the descriptor ends where the size asked for does. */
+Test(stack, rounds_up)
+{
+	char *p = stack_get(SIZE - 100, PAGE);
+
+	memset(p + PAGE, 0x55, SIZE - PAGE);
+	cr_expect(stack_put(p, SIZE - 100));
+	stack_zero_top = 1000;
+	cr_assert_eq(stack_get(SIZE - 200, PAGE), p);
+	cr_expect(all_zero(p + SIZE - 1200, 1000));
+	cr_expect_eq(p[SIZE - 1201], 0x55);
+	cr_expect_eq(p[SIZE - 200], 0x55);
+}
+
+Test(stack, keeps_whatever_guard_it_has)
+{
+	char *p = stack_get(SIZE, PAGE);
+	bool ok;
+
+	cr_assert(stack_put(p, SIZE));
+	cr_assert_eq(stack_get(SIZE, STACK_ANY_GUARD), p);
+	cr_expect_not(readable(p + PAGE - 1));
+	cr_expect(readable(p + PAGE));
+	/* The ways in which glibc changes it. */
+	cr_expect(stack_protect((uintptr_t)p, 4 * PAGE, true, &ok) && ok);
+	cr_expect_not(readable(p + 4 * PAGE - 1));
+	cr_expect(stack_protect((uintptr_t)p + PAGE, 3 * PAGE, false, &ok) && ok);
+	cr_expect_not(readable(p + PAGE - 1));
+	cr_expect(readable(p + PAGE));
+	/* And others. */
+	cr_expect_not(stack_protect((uintptr_t)p + PAGE, PAGE, true, &ok));
+	cr_expect_not(stack_protect((uintptr_t)p + 2 * PAGE, PAGE, false, &ok));
+	cr_expect_not(stack_protect((uintptr_t)p, SIZE, true, &ok));
+	cr_expect_not(stack_protect((uintptr_t)p, 2 * SIZE, false, &ok));
 }
 
 Test(stack, contains_only_slabs)
@@ -298,52 +342,137 @@ Test(stack, slot_tainted_while_released)
 	memset(p, 1, SIZE);
 }
 
-Test(stack, forgets_in_a_child)
+Test(stack, tainted_guard_is_the_kernels)
 {
 	char *p = stack_get(SIZE, PAGE);
+
+	stack_taint((uintptr_t)p, PAGE);
+	cr_expect_not(readable(p));
+	cr_assert_eq(mprotect(p, PAGE, PROT_READ | PROT_WRITE), 0);
+	p[0] = 1;
+}
+
+Test(stack, child_inherits_them)
+{
+	char *p = stack_get(SIZE, PAGE), *q;
 	int status;
 	pid_t pid;
 
 	p[SIZE - 1] = 7;
+	stack_fork_begin();
 	pid = fork();
+	stack_fork_end();
 	cr_assert_geq(pid, 0);
 	if (!pid) {
-		char *q;
-
-		stack_forget();
-		if (stack_contains((uintptr_t)p) || p[SIZE - 1] != 7 || stack_put(p, SIZE))
+		if (!stack_contains((uintptr_t)p) || p[SIZE - 1] != 7 || readable(p) ||
+		    !stack_put(p, SIZE))
 			_exit(1);
-		if (munmap(p, SIZE) || mapped(p, SIZE))
+		if (stack_get(SIZE, 0) != p || p[0])
 			_exit(2);
-		q = stack_get(SIZE, PAGE);
-		if (!q || !stack_contains((uintptr_t)q) || !stack_put(q, SIZE))
-			_exit(3);
 		_exit(0);
 	}
 	cr_assert_eq(waitpid(pid, &status, 0), pid);
 	cr_expect_eq(status, 0);
+	q = stack_get(SIZE, PAGE);
+	cr_expect(q && q != p);
+	cr_expect_not(readable(p));
 	cr_expect(stack_put(p, SIZE));
 }
 
-Test(stack, trims_released_ones_only)
+static int resident(char *p)
+{
+	unsigned char vec[SIZE / PAGE];
+	int n = 0;
+
+	cr_assert_eq(mincore(p, SIZE, vec), 0);
+	for (int i = 0; i < SIZE / PAGE; i++)
+		n += vec[i] & 1;
+	return n;
+}
+
+Test(stack, trims_what_was_not_needed)
+{
+	enum { N = STACK_KEPT + 8 };
+	char *p[N];
+
+	for (int i = 0; i < N; i++) {
+		p[i] = stack_get(SIZE, PAGE);
+		memset(p[i] + PAGE, 0x55, SIZE - PAGE);
+	}
+	cr_expect_not(stack_trim_pending());
+	cr_expect_eq(stack_trim(), 0);
+	for (int i = N; i-- > 0;)
+		cr_assert(stack_put(p[i], SIZE));
+	cr_expect(stack_trim_pending());
+	cr_expect_eq(stack_trim(), 0, "all were in use");
+	cr_expect_eq(stack_trim(), 8 * SIZE);
+	cr_expect_eq(stack_trim(), 0);
+	cr_expect_not(stack_trim_pending());
+	for (int i = 0; i < N; i++)
+		cr_expect_eq(resident(p[i]), i < STACK_KEPT ? SIZE / PAGE - 1 : 0, "%d", i);
+	/* The warm ones first, then the others, as good as new. */
+	for (int i = 0; i < N; i++) {
+		char *q = stack_get(SIZE, PAGE);
+
+		cr_expect_not(readable(q));
+		if (i < STACK_KEPT)
+			cr_expect_eq(q, p[i], "%d", i);
+		else
+			cr_expect(all_zero(q + PAGE, SIZE - PAGE), "%d", i);
+	}
+}
+
+Test(stack, sheds_what_is_not_in_use)
+{
+	char *p = stack_get(SIZE, PAGE), *q = stack_get(SIZE, PAGE), *r;
+
+	p[PAGE] = 1;
+	cr_assert(stack_put(q, SIZE));
+	stack_shed();
+	cr_expect_not(mapped(q, SIZE));
+	cr_expect_not(mapped(q + SIZE, SIZE));
+	cr_expect_not(stack_contains((uintptr_t)q));
+	cr_expect_eq(p[PAGE], 1);
+	r = stack_get(SIZE, PAGE);
+	memset(r + PAGE, 1, SIZE - PAGE);
+	cr_expect(stack_put(r, SIZE));
+	cr_expect(stack_put(p, SIZE));
+	cr_expect_eq(stack_get(SIZE, PAGE), p);
+}
+
+Test(stack, none_while_memory_is_locked)
 {
 	char *p = stack_get(SIZE, PAGE), *q = stack_get(SIZE, PAGE);
-	unsigned char vec[16];
 
-	memset(p + PAGE, 0x55, SIZE - PAGE);
-	memset(q + PAGE, 0x55, SIZE - PAGE);
-	cr_expect_eq(stack_trim(), 0);
-	cr_assert(stack_put(p, SIZE));
-	cr_expect_eq(stack_trim(), SIZE - 2 * PAGE);
-	cr_expect_eq(stack_trim(), 0);
-	cr_assert_eq(mincore(p, SIZE, vec), 0);
-	for (int i = 1; i < 15; i++)
-		cr_expect_not(vec[i] & 1, "%d", i);
-	cr_expect(vec[15] & 1);
-	cr_expect_eq(q[PAGE], 0x55);
-	cr_assert_eq(stack_get(SIZE, PAGE), p);
-	cr_expect_not(readable(p));
-	cr_expect(all_zero(p + PAGE, SIZE - PAGE));
+	stack_suspend(true);
+	cr_expect_null(stack_get(SIZE, PAGE));
+	cr_expect(stack_put(p, SIZE));
+	cr_expect_not(mapped(p, SIZE));
+	stack_suspend(false);
+	cr_expect(stack_put(q, SIZE));
+	cr_expect_eq(stack_get(SIZE, PAGE), q);
+}
+
+Test(stack, none_when_memory_was_locked)
+{
+	if (mlockall(MCL_FUTURE))
+		cr_skip_test("memory cannot be locked");
+	cr_expect_null(stack_get(SIZE, PAGE));
+	munlockall();
+}
+
+Test(stack, replaced_ones)
+{
+	char *p = stack_get(SIZE, 0), *q = stack_get(SIZE, 0);
+
+	memset(p, 1, SIZE);
+	stack_replaced((uintptr_t)p, SIZE);
+	cr_expect(stack_put(p, SIZE));
+	cr_expect(all_zero(p, SIZE));
+	cr_expect(stack_put(q, SIZE));
+	stack_replaced((uintptr_t)q, PAGE);
+	cr_expect_eq(stack_get(SIZE, 0), p);
+	cr_expect_neq(stack_get(SIZE, 0), q);
 }
 
 /* Neighbours share the page of page-table entries between them. */
