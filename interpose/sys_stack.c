@@ -159,8 +159,14 @@ long sys_mlockall(struct g *g, struct seam *s)
 
 long sys_prlimit64(struct g *g, struct seam *s)
 {
+	long who = s->arg[0], r = seam_raw(s);
+	struct rlimit l;
+
 	(void)g;
-	if (s->arg[2] && (s->arg[1] == RLIMIT_AS || s->arg[1] == RLIMIT_DATA))
-		stack_shed();
-	return seam_raw(s);
+	if (raw_failed(r) || !s->arg[2] || (s->arg[1] != RLIMIT_AS && s->arg[1] != RLIMIT_DATA) ||
+	    (who && who != raw0(SYS_getpid)))
+		return r;
+	if (arch_copy_user(&l, (void *)s->arg[2], sizeof l) == 0 && l.rlim_cur != RLIM_INFINITY)
+		stack_suspend(true);
+	return r;
 }

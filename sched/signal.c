@@ -12,6 +12,7 @@
 #include "sched/each_m.h"
 #include "sched/gtab.h"
 #include "sched/proc.h"
+#include "sched/stack.h"
 
 #define BIT(sig) (1ull << ((sig) - 1))
 #define SA_RESTORER_FLAG 0x04000000ul
@@ -424,6 +425,10 @@ static void handler(int sig, siginfo_t *info, void *v)
 	if (fault) {
 		static const struct sig_action dfl;
 
+		/* A guard that is no mapping is not found; glibc's is there, without access. */
+		if (sig == SIGSEGV && info->si_code == SEGV_MAPERR &&
+		    stack_contains((uintptr_t)info->si_addr))
+			info->si_code = SEGV_ACCERR;
 		if (has_handler(&actions[sig]) && !(atomic_load(&g->sigmask) & BIT(sig)))
 			inject(g, uc, info);
 		else

@@ -294,7 +294,7 @@ static bool limited(int what)
 	return raw_failed(raw4(SYS_prlimit64, 0, what, NULL, &l)) || l.rlim_cur != RLIM_INFINITY;
 }
 
-/* When the program's address space is limited, slots in advance would take what it counts on. */
+/* When the program's address space is limited, slots in advance, or kept, would take what it counts on. */
 static bool space_limited(void)
 {
 	return limited(RLIMIT_AS) || limited(RLIMIT_DATA);
@@ -389,12 +389,12 @@ static size_t slab_meta_bytes(uint32_t n)
 static struct slab *slab_new_locked(struct class *class)
 {
 	struct table *t = table_with_room_locked();
-	uint32_t n = space_limited() ? 1 : class->next_slots;
+	uint32_t n = class->next_slots;
 	struct slab *slab;
 	char *p = NULL;
 	bool locked;
 
-	if (!t)
+	if (!t || space_limited())
 		return NULL;
 	while (n > 1 && class->size > SLAB_BYTES_MAX / n)
 		n /= 2;
@@ -629,7 +629,7 @@ static void unmap_fresh(struct class *class, struct slab *slab)
 			slot_unmap(&slab->slot[slab->n_out], class->size);
 }
 
-void stack_shed(void)
+static void shed(void)
 {
 	lock_acquire(&lock);
 	for (uint32_t i = 0; i < n_classes; i++) {
@@ -649,8 +649,7 @@ void stack_shed(void)
 void stack_suspend(bool yes)
 {
 	atomic_store(&suspended, yes);
-	if (!yes)
-		return;
 	/* Those in use are unmapped when they are put back. */
-	stack_shed();
+	if (yes)
+		shed();
 }

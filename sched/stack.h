@@ -38,8 +38,8 @@ extern _Atomic size_t stack_zero_top;
 /* SIZE bytes, rounded up to pages: a slot of exactly that, readable and writable but for GUARD bytes at its
  * low end, which fault. GUARD is a multiple of the page, less than SIZE, and may be 0; STACK_ANY_GUARD leaves
  * the guard to a stack_protect() that is to follow. Zeroed is only [SIZE - stack_zero_top, SIZE). NULL when the
- * kernel refuses, the arguments are no such numbers, or stack_suspend() said so: the caller then does what it
- * would without us. */
+ * kernel refuses, the arguments are no such numbers, or there are to be no slots (stack_suspend): the caller then
+ * does what it would without us. */
 void *stack_get(size_t size, size_t guard);
 
 /* The program unmaps [P, P + SIZE). True if that is exactly one slot: the slot is kept for reuse,
@@ -77,11 +77,9 @@ size_t stack_trim(void);
 /* Will stack_trim() have something to do, now or the next time? */
 bool stack_trim_pending(void);
 
-/* Unmaps all slots that are not in use: the address space, or the memory, is about to be limited. */
-void stack_shed(void);
-
-/* While memory is locked (mlockall) there are no slots: they would be resident from end to end. YES sheds, too, and
- * what is put back is unmapped. */
+/* While memory is locked (mlockall) there are no slots: they would be resident from end to end; nor while the
+ * address space is limited: they would take what the program counts on. YES unmaps all that are not in use, and what
+ * is put back from then on. */
 void stack_suspend(bool yes);
 
 #endif
