@@ -14,9 +14,10 @@
  * are real and taint the slot. Here these calls cost nothing: the slot is mapped, and its guard is what it was, nearly
  * always.
  *
- * The madvise is a promise to the program rather than a need: what a thread of short life has soiled is not much, and
- * is the next one's warm stack. So it is carried out for those only that lived longer than touching a stack's worth
- * of pages takes; slots that nobody reuses are given back by stack_trim().
+ * The madvise gives back what the thread has soiled, but for the topmost 16 kB. It costs more than all the rest of a
+ * thread that does nothing, so we carry it out only where there is something to give back: not for a life shorter
+ * than touching many pages takes, nor, unless that was very long, where a look at one page says that the stack was
+ * not deep. Where that errs some memory stays until stack_trim() or the next such thread.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -28,8 +29,8 @@
 #include "sched/base/raw.h"
 #include "sched/stack.h"
 
-/* Cycles: some 100 us, in which the kernel could provide 200 pages or so. */
-enum { SHORT_LIFE = 1 << 18 };
+/* Cycles: some 100 us, in which the kernel could provide 200 pages or so; and some 100 ms. */
+enum { SHORT_LIFE = 1 << 18, LONG_LIFE = 1 << 28 };
 
 static const int STACK_FLAGS = MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK;
 
@@ -105,6 +106,15 @@ long sys_munmap(struct g *g, struct seam *s)
 	return seam_raw(s);
 }
 
+static bool little_to_clear(const struct g *g, uintptr_t a, size_t n)
+{
+	uint64_t life = arch_cycles() - g->started;
+
+	if (life < SHORT_LIFE)
+		return stack_contains(a);
+	return life < LONG_LIFE && stack_clean(a, n);
+}
+
 /* Signal 32 is blocked in glibc's own code only, so that this is the end of G. */
 static bool ends(const struct g *g)
 {
@@ -117,8 +127,7 @@ long sys_madvise(struct g *g, struct seam *s)
 
 	switch ((int)s->arg[2]) {
 	case MADV_DONTNEED:
-		if (g && g->stack_lo == a && ends(g) && arch_cycles() - g->started < SHORT_LIFE &&
-		    stack_contains(a))
+		if (g && g->stack_lo == a && ends(g) && little_to_clear(g, a, (size_t)s->arg[1]))
 			return 0;
 		break;
 	/* What changes the contents, at most, or nothing. */

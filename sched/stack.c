@@ -9,6 +9,7 @@
 #include "sched/base/lock.h"
 #include "sched/base/mem.h"
 #include "sched/base/raw.h"
+#include "sched/types.h"
 
 enum { SLAB_MIN = 16, SLAB_MAX = 1024 }; /* slots */
 
@@ -538,6 +539,28 @@ bool stack_protect(uintptr_t a, size_t size, bool none, bool *ok)
 		return false;
 	*ok = guard_change(s, guard);
 	return true;
+}
+
+/* Reads memory that the program may be writing, if it is at fault. */
+static bool soiled(const char *page)
+{
+	uint64_t any = 0;
+
+	for (size_t i = 0; i < MEM_PAGE; i += CACHE_LINE)
+		any |= *(const volatile uint64_t *)(page + i);
+	return any != 0;
+}
+
+bool stack_clean(uintptr_t a, size_t n)
+{
+	struct range *r;
+	struct slot *s = slot_of(a, &r);
+	uintptr_t probe = (a + n - STACK_SHALLOW) & ~(uintptr_t)(MEM_PAGE - 1);
+
+	if (!s || (uintptr_t)s->base != a || n > r->size || flags_of(s) & SLOT_TAINTED)
+		return false;
+	/* The first look at it maps the zero page there, which costs no memory. */
+	return n < s->guard + STACK_SHALLOW || !soiled((const char *)probe);
 }
 
 void stack_fork_begin(void)

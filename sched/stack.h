@@ -26,6 +26,7 @@
 
 enum {
 	STACK_CLASSES = 64, /* different sizes; for more there are no slots */
+	STACK_SHALLOW = 64 << 10, /* bytes below the end of what is asked about, see stack_clean() */
 	STACK_KEPT = 16,    /* released ones of a size that stack_trim() leaves alone */
 };
 
@@ -65,6 +66,10 @@ void stack_replaced(uintptr_t a, size_t n);
 
 /* The program has moved away what was there, or is about to. */
 void stack_lose(uintptr_t a, size_t n);
+
+/* Does it look as if [A, A + N), from the low end of a slot upwards, has not been in use but for its last STACK_SHALLOW
+ * bytes? A guess from one page that frames do not usually leave out; false also when there is no such slot. */
+bool stack_clean(uintptr_t a, size_t n);
 
 /* Around a fork: the child inherits the slabs, whole. Both sides call the second. */
 void stack_fork_begin(void);

@@ -342,6 +342,25 @@ Test(stack, slot_tainted_while_released)
 	memset(p, 1, SIZE);
 }
 
+Test(stack, sees_whether_it_was_deep)
+{
+	enum { BIG = 64 * SIZE, ASKED = BIG - SIZE };
+	char *p = stack_get(BIG, PAGE);
+
+	cr_expect(stack_clean((uintptr_t)p, ASKED));
+	memset(p + ASKED - STACK_SHALLOW + PAGE, 1, STACK_SHALLOW - PAGE);
+	cr_expect(stack_clean((uintptr_t)p, ASKED));
+	cr_expect(stack_clean((uintptr_t)p, STACK_SHALLOW));
+	memset(p + ASKED - 2 * STACK_SHALLOW, 1, 2 * STACK_SHALLOW);
+	cr_expect_not(stack_clean((uintptr_t)p, ASKED));
+	cr_expect_not(stack_clean((uintptr_t)p + PAGE, ASKED));
+	cr_expect_not(stack_clean((uintptr_t)p, BIG + PAGE));
+	madvise(p, ASKED, MADV_DONTNEED);
+	cr_expect(stack_clean((uintptr_t)p, ASKED));
+	stack_taint((uintptr_t)p, PAGE);
+	cr_expect_not(stack_clean((uintptr_t)p, ASKED));
+}
+
 Test(stack, tainted_guard_is_the_kernels)
 {
 	char *p = stack_get(SIZE, PAGE);
