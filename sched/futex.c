@@ -269,6 +269,17 @@ void futex_thread_ended(int32_t *clear_tid)
 	futex_wake((uint32_t *)clear_tid, INT32_MAX, FUTEX_BITSET_MATCH_ANY);
 }
 
+struct g *futex_thread_joiner(int32_t *clear_tid)
+{
+	struct bucket *b = bucket_of((uint32_t *)clear_tid);
+	struct g *g = NULL, **tail = &g;
+
+	lock_acquire(&b->lock);
+	take_locked(b, (uint32_t *)clear_tid, 1, FUTEX_BITSET_MATCH_ANY, &tail);
+	lock_release(&b->lock);
+	return g;
+}
+
 void futex_forked(void)
 {
 	for (int i = 0; i < FUTEX_BUCKETS; i++) {

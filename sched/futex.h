@@ -43,6 +43,10 @@ long futex_wait_many(struct g *g, const struct futex_waitv *v, uint32_t n, int64
 /* A thread ended: clear the word and wake whoever joins it. */
 void futex_thread_ended(int32_t *clear_tid);
 
+/* A thread is about to end: the first of those that wait for it, claimed, or NULL. It may find the word as it
+ * was, if another M runs it too early; then it waits again, as after any spurious wake. */
+struct g *futex_thread_joiner(int32_t *clear_tid);
+
 /* In a forked child: nobody waits. */
 void futex_forked(void);
 

@@ -40,9 +40,11 @@
 #include "sched/timer.h"
 
 __thread struct g *self_g;
+static __thread struct m *g0_of; /* on g0: of this M; NULL elsewhere */
 struct sched sched;
 int (*raw_vdso_clock_gettime)(clockid_t, struct timespec *);
 void (*sched_exit_wake)(int32_t *clear_tid);
+struct g *(*sched_exit_joiner)(int32_t *clear_tid);
 void (*sched_m_started)(struct m *m);
 void (*sched_m_attend)(struct m *m);
 
@@ -150,6 +152,7 @@ static struct m *m_new(void)
 	tp = (void **)(at + below);
 	tp[0] = tp;
 	tp[2] = tp;
+	*(struct m **)((uintptr_t)tp + ((uintptr_t)&g0_of - arch_get_fs())) = m;
 	m->g0.ctx.fs = (uintptr_t)tp;
 	m->g0.m = m;
 	m->stack = at + tls;
@@ -473,22 +476,11 @@ static void run_timers(struct p *p)
 		timer_run(p, raw_now(), fire, NULL);
 }
 
-/* G has arranged for its return (it is queued, parked or dead): run something else. */
-static void leave_cpu(struct g *g)
+/* From G, which has arranged for its return, to NEXT, which is on no queue; NULL: look for work. */
+static void leave_cpu_to(struct g *g, struct g *next)
 {
 	struct m *m = g->m;
-	struct g *next = NULL;
 
-	if (m->p) {
-		run_timers(m->p);
-		next = pick_local(m->p);
-	}
-	if (next == g) {
-		/* A decision too: the same again would give G the CPU for ever. */
-		atomic_fetch_add_explicit(&m->p->tick, 1, memory_order_relaxed);
-		atomic_store_explicit(&g->status, G_RUNNING, memory_order_relaxed);
-		return;
-	}
 	/* B2: NEXT may still be leaving its stack on an M that waits for us to leave ours. To wait for it
 	 * here would be to wait for each other; on g0 it is safe. */
 	if (next && !atomic_load_explicit(&next->on_cpu, memory_order_acquire)) {
@@ -500,6 +492,25 @@ static void leave_cpu(struct g *g)
 	m->prev = g;
 	arch_switch(g, &m->g0);
 	finish_switch(g->m);
+}
+
+/* G has arranged for its return (it is queued, parked or dead): run something else. */
+static void leave_cpu(struct g *g)
+{
+	struct m *m = g->m;
+	struct g *next = NULL;
+
+	if (m->p) {
+		run_timers(m->p);
+		next = pick_local(m->p);
+	}
+	if (next != g) {
+		leave_cpu_to(g, next);
+		return;
+	}
+	/* A decision too: the same again would give G the CPU for ever. */
+	atomic_fetch_add_explicit(&m->p->tick, 1, memory_order_relaxed);
+	atomic_store_explicit(&g->status, G_RUNNING, memory_order_relaxed);
 }
 
 /* Called by arch_child_tail() on a new G's stack. */
@@ -646,7 +657,7 @@ static void enqueue(struct p *p, struct g *g, bool next)
 static struct p *current_p(void)
 {
 	struct g *self = self_g;
-	struct m *m = self ? self->m : NULL;
+	struct m *m = self ? self->m : g0_of;
 
 	return m && atomic_load_explicit(&m->in_sched, memory_order_relaxed) ? m->p : NULL;
 }
@@ -698,10 +709,20 @@ void sched_yield_woken(struct g *g)
 		sched_yield_g(g);
 }
 
+/* Who joins G comes next, without a detour over the queues. It does not see that G has ended before that is so:
+ * finish_switch() comes first. */
 _Noreturn void sched_exit(struct g *g)
 {
+	struct m *m = g->m;
+	struct g *joiner = NULL;
+
+	if (g->clear_tid && m->p && sched_exit_joiner)
+		joiner = sched_exit_joiner(g->clear_tid);
 	atomic_store_explicit(&g->status, G_DEAD, memory_order_relaxed);
-	leave_cpu(g);
+	if (joiner)
+		leave_cpu_to(g, joiner);
+	else
+		leave_cpu(g);
 	throw("a dead G runs");
 }
 
@@ -893,6 +914,8 @@ int sched_init(const struct sched_config *c)
 	arch_init();
 	raw3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
 	sched.tls_below = c->tls_below;
+	if (sched.tls_below < arch_get_fs() - (uintptr_t)&g0_of)
+		sched.tls_below = arch_get_fs() - (uintptr_t)&g0_of;
 	atomic_store(&sched.timer_when, INT64_MAX);
 	atomic_store(&sched.coarse_now, raw_now());
 	r = make_ps(c->procs);

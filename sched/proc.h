@@ -40,6 +40,9 @@ extern void (*sched_m_attend)(struct m *m);
 /* Called with a dead G's clear_tid after its stack is left: clear it and wake its futex. */
 extern void (*sched_exit_wake)(int32_t *clear_tid);
 
+/* Called with the clear_tid of a G that is about to end: a G that waits for that, claimed, or NULL. */
+extern struct g *(*sched_exit_joiner)(int32_t *clear_tid);
+
 /* One more M, if there is an idle P and nobody looks for work already. */
 void sched_wake_p(void);
 /* P's M is gone: run P elsewhere, or put it on the idle list. */

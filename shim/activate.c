@@ -202,6 +202,7 @@ static void activate_once(void)
 		return;
 	rseq_leave();
 	sched_exit_wake = futex_thread_ended;
+	sched_exit_joiner = futex_thread_joiner;
 	sched_m_started = sig_start_m;
 	dump_init(asked.dumpsig, call_name);
 	trace_init(asked.schedtrace * 1000000LL, asked.scheddetail);

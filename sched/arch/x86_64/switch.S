@@ -269,14 +269,27 @@ arch_intr_cut:
 	.globl	arch_user_fault
 	.hidden	arch_user_fault
 	/* long arch_copy_user(void *dst, const void *src, size_t n): 0, or -EFAULT where the
-	 * program's memory is not there. One instruction touches it. */
+	 * program's memory is not there. Most copies are of words, and rep movsb takes its time to
+	 * start. */
 	.globl	arch_copy_user
 	.hidden	arch_copy_user
 	.type	arch_copy_user, @function
 arch_copy_user:
 	.cfi_startproc
-	movq	%rdx, %rcx
+	cmpq	$8, %rdx
+	jne	1f
 arch_user_begin:
+	movq	(%rsi), %rcx
+	movq	%rcx, (%rdi)
+	xorl	%eax, %eax
+	ret
+1:	cmpq	$4, %rdx
+	jne	2f
+	movl	(%rsi), %ecx
+	movl	%ecx, (%rdi)
+	xorl	%eax, %eax
+	ret
+2:	movq	%rdx, %rcx
 	rep movsb
 arch_user_end:
 	xorl	%eax, %eax
