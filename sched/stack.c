@@ -2,6 +2,7 @@
 /* Slabs of stacks: see stack.h. */
 #include "sched/stack.h"
 
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -36,6 +37,7 @@ enum {
 
 struct slot {
 	char *base;
+	struct slab *slab;
 	struct slot *link; /* released ones of the class [lock] */
 	size_t guard;      /* bytes [holder] */
 	_Atomic uint32_t flags;
@@ -55,6 +57,7 @@ struct class
 struct slab {
 	struct class *class;
 	uint32_t n, n_out; /* slots; those ever handed out [lock] */
+	uint32_t n_cold;   /* on the list `cold` [lock] */
 	struct slot slot[];
 };
 
@@ -295,10 +298,27 @@ static bool limited(int what)
 	return raw_failed(raw4(SYS_prlimit64, 0, what, NULL, &l)) || l.rlim_cur != RLIM_INFINITY;
 }
 
+/* Does the kernel count memory that nobody has touched (vm.overcommit_memory, proc(5))? */
+static bool overcommit_never(void)
+{
+	long fd = raw3(SYS_open, "/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC, 0);
+	char c = 0;
+
+	if (!raw_failed(fd)) {
+		raw3(SYS_read, fd, &c, 1);
+		raw1(SYS_close, fd);
+	}
+	return c == '2';
+}
+
 /* When the program's address space is limited, slots in advance, or kept, would take what it counts on. */
 static bool space_limited(void)
 {
-	return limited(RLIMIT_AS) || limited(RLIMIT_DATA);
+	static int never = -1; /* [lock] */
+
+	if (never < 0)
+		never = overcommit_never();
+	return never || limited(RLIMIT_AS) || limited(RLIMIT_DATA);
 }
 
 /* Is PAGE, just mapped and not touched, there already? Then mlockall(MCL_FUTURE) is in force. */
@@ -412,8 +432,10 @@ static struct slab *slab_new_locked(struct class *class)
 		return NULL;
 	}
 	slab->class = class;
-	for (uint32_t i = 0; i < slab->n; i++)
+	for (uint32_t i = 0; i < slab->n; i++) {
 		slab->slot[i].base = p + i * class->size;
+		slab->slot[i].slab = slab;
+	}
 	range_add_locked(t, (struct range){ (uintptr_t)p, (uintptr_t)p + slab->n * class->size,
 					    class->size, slab });
 	class->next_slots = slab->n * 2 > SLAB_MAX ? SLAB_MAX : slab->n * 2;
@@ -433,6 +455,7 @@ static struct slot *slot_take_locked(struct class *class)
 	}
 	while ((s = class->cold)) {
 		class->cold = s->link;
+		s->slab->n_cold--;
 		if (!(flags_of(s) & SLOT_LOST))
 			return s;
 	}
@@ -611,6 +634,31 @@ static struct slot *idle_slots(struct class *class)
 	return list;
 }
 
+/* When nothing of a slab is in use, its page tables go, too: 4 kB for each stack of the usual size. */
+static void slab_renew_locked(struct slab *slab)
+{
+	for (uint32_t i = 0; i < slab->n; i++)
+		if (flags_of(&slab->slot[i]) & SLOT_LOST)
+			return;
+	if (!map_slots(slab->slot[0].base, slab->n * slab->class->size))
+		return;
+	for (uint32_t i = 0; i < slab->n; i++) {
+		slab->slot[i].guard = 0;
+		flags_clear(&slab->slot[i], SLOT_MARKED | SLOT_PROTECTED | SLOT_DIRTY | SLOT_FAT);
+	}
+}
+
+static void chill_locked(struct class *class, struct slot *list, struct slot *last)
+{
+	struct slot *behind = class->cold;
+
+	last->link = behind;
+	class->cold = list;
+	for (struct slot *s = list; s != behind; s = s->link)
+		if (++s->slab->n_cold == s->slab->n)
+			slab_renew_locked(s->slab);
+}
+
 size_t stack_trim(void)
 {
 	size_t bytes = 0;
@@ -631,8 +679,7 @@ size_t stack_trim(void)
 		if (!list)
 			continue;
 		lock_acquire(&lock);
-		last->link = class->cold;
-		class->cold = list;
+		chill_locked(class, list, last);
 		lock_release(&lock);
 	}
 	return bytes;

@@ -441,6 +441,52 @@ Test(stack, trims_what_was_not_needed)
 	}
 }
 
+/* More than one slab's worth, twice: those of which nothing is in use are mapped anew. */
+Test(stack, cold_ones_are_as_good_as_new)
+{
+	enum { N = 300 };
+	static char *p[N];
+
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < N; i++) {
+			p[i] = stack_get(SIZE, PAGE);
+			cr_assert_not(readable(p[i] + PAGE - 1));
+			cr_assert(all_zero(p[i] + SIZE - stack_zero_top, stack_zero_top));
+			memset(p[i] + PAGE, 0x55, SIZE - PAGE);
+		}
+		for (int i = 0; i < N; i++)
+			cr_assert(stack_put(p[i], SIZE));
+		stack_trim();
+		cr_expect_eq(stack_trim(), (N - STACK_KEPT) * SIZE);
+		for (int i = 0; i < N - STACK_KEPT; i++)
+			cr_expect_eq(resident(p[i]), 0, "%d", i);
+	}
+}
+
+/* What the program has put in the place of a released one stays. */
+Test(stack, cold_slab_with_a_hole)
+{
+	enum { N = 300 };
+	static char *p[N];
+	char *hole;
+
+	for (int i = 0; i < N; i++)
+		p[i] = stack_get(SIZE, PAGE);
+	hole = p[3];
+	for (int i = 0; i < N; i++)
+		cr_assert(stack_put(p[i], SIZE));
+	stack_trim();
+	cr_assert_not(stack_put(hole + PAGE, PAGE));
+	cr_assert_eq(mmap(hole + PAGE, PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), hole + PAGE);
+	hole[PAGE] = 7;
+	stack_trim();
+	cr_expect_eq(hole[PAGE], 7);
+	for (int i = 0; i < N; i++)
+		cr_expect_neq(stack_get(SIZE, PAGE), hole);
+	cr_expect_eq(hole[PAGE], 7);
+}
+
 Test(stack, suspended_keeps_what_is_in_use)
 {
 	char *p = stack_get(SIZE, PAGE), *q = stack_get(SIZE, PAGE), *r;
