@@ -21,8 +21,8 @@ long seam_timespec(const void *user, int64_t *ns);
 void memory_note_shared(uintptr_t lo, size_t size);
 bool memory_is_shared(uintptr_t a);
 
-/* glibc's mmap for the stack of a thread that it is about to make: the address of a slot; 0 when this is no such
- * call, or there is no slot. G may be NULL. */
+/* glibc's mmap for the stack of a thread that it is about to make: the address of a slot; 0 when
+ * this is no such call, or there is no slot. G may be NULL. */
 long seam_make_stack(struct g *g, const struct seam *s);
 /* A thread is about to be made with the TLS at TLS: what seam_make_stack() gave G is in use. */
 void seam_stack_made(struct g *g, uintptr_t tls);

@@ -10,14 +10,15 @@
  *	madvise(stack, all but some 16 kB below the stack pointer, MADV_DONTNEED) when the thread ends
  *	munmap(stack, size) when its cache is full
  *
- * all but the last two within pthread_create(), so that g->creating tells them from the program's own calls, which
- * are real and taint the slot. Here these calls cost nothing: the slot is mapped, and its guard is what it was, nearly
- * always.
+ * all but the last two within pthread_create(), so that g->creating tells them from the
+ * program's own calls, which are real and taint the slot. Here these calls cost nothing: the
+ * slot is mapped, and its guard is what it was, nearly always.
  *
- * The madvise gives back what the thread has soiled, but for the topmost 16 kB. It costs more than all the rest of a
- * thread that does nothing, so we carry it out only where there is something to give back: not for a life shorter
- * than touching many pages takes, nor, unless that was very long, where a look at one page says that the stack was
- * not deep. Where that errs some memory stays until stack_trim() or the next such thread.
+ * The madvise gives back what the thread has soiled, but for the topmost 16 kB. It costs more
+ * than all the rest of a thread that does nothing, so we carry it out only where there is
+ * something to give back: not for a life shorter than touching many pages takes, nor, unless
+ * that was very long, where a look at one page says that the stack was not deep. Where that errs
+ * some memory stays until stack_trim() or the next such thread.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -51,7 +52,8 @@ long seam_make_stack(struct g *g, const struct seam *s)
 	return (long)p;
 }
 
-/* Descriptor and TLS lie at the end of the stack, as TLS says; only the descriptor must be zeroed. */
+/* Descriptor and TLS lie at the end of the stack, as TLS says; only the descriptor must be
+ * zeroed. */
 void seam_stack_made(struct g *g, uintptr_t tls)
 {
 	static _Atomic bool known;

@@ -32,7 +32,8 @@ enum {
 	SLOT_MARKED = 8,     /* has a guard made by GUARD_INSTALL */
 	SLOT_PROTECTED = 16, /* has a guard made by mprotect */
 	SLOT_TAINTED = 32,
-	SLOT_LOST = 64, /* no longer all ours, for good: the kernel may have put other things there */
+	SLOT_LOST =
+		64, /* no longer all ours, for good: the kernel may have put other things there */
 };
 
 struct slot {
@@ -51,7 +52,7 @@ struct class
 	struct slab *fresh;    /* the slab whose slots are not all handed out, or NULL */
 	uint32_t next_slots;   /* of the next slab */
 	uint32_t n_released;   /* on the list `released` */
-	uint32_t idle;	       /* the least that n_released was since the last stack_trim() */
+	uint32_t idle;         /* the least that n_released was since the last stack_trim() */
 };
 
 struct slab {
@@ -137,8 +138,8 @@ static bool far_away(uintptr_t lo, uintptr_t hi)
 	       hi <= atomic_load_explicit(&all_lo, memory_order_acquire);
 }
 
-/* The slot that A lies in, if it is ours still; *R is its range. Ranges may overlap, since the kernel may
- * map a new slab where a lost slot was. */
+/* The slot that A lies in, if it is ours still; *R is its range. Ranges may overlap, since the
+ * kernel may map a new slab where a lost slot was. */
 static struct slot *slot_of(uintptr_t a, struct range **r)
 {
 	struct table *t = first_table();
@@ -200,7 +201,8 @@ static void slot_taint(struct slot *s, uint32_t bits)
 	if (was & SLOT_LOST)
 		return;
 	flags_set(s, bits);
-	if ((was & (SLOT_USED | SLOT_MARKED | SLOT_TAINTED)) != (SLOT_USED | SLOT_MARKED) || !s->guard)
+	if ((was & (SLOT_USED | SLOT_MARKED | SLOT_TAINTED)) != (SLOT_USED | SLOT_MARKED) ||
+	    !s->guard)
 		return;
 	if (raw_failed(raw3(SYS_mprotect, s->base, s->guard, PROT_NONE)))
 		return;
@@ -311,7 +313,8 @@ static bool overcommit_never(void)
 	return c == '2';
 }
 
-/* When the program's address space is limited, slots in advance, or kept, would take what it counts on. */
+/* When the program's address space is limited, slots in advance, or kept, would take what it
+ * counts on. */
 static bool space_limited(void)
 {
 	static int never = -1; /* [lock] */
@@ -634,7 +637,8 @@ static struct slot *idle_slots(struct class *class)
 	return list;
 }
 
-/* When nothing of a slab is in use, its page tables go, too: 4 kB for each stack of the usual size. */
+/* When nothing of a slab is in use, its page tables go, too: 4 kB for each stack of the usual
+ * size. */
 static void slab_renew_locked(struct slab *slab)
 {
 	for (uint32_t i = 0; i < slab->n; i++)

@@ -57,7 +57,7 @@ static void child_of(int left)
 {
 	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	pthread_t t[THREADS];
-	int status;
+	int status = 0;
 	pid_t pid;
 
 	many();

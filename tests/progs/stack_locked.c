@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stack_locked - memory that is locked is that of the threads there are, and of those to come, and no more
+ * stack_locked - memory that is locked is that of the threads there are, and of those to come,
+ * and no more
  *
  * uses: mlockall munlockall mlock clone3
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stack_overflow_info - a handler is told that a thread's guard was hit: where, and that the page is
- * there but may not be accessed
+ * stack_overflow_info - a handler is told that a thread's guard was hit: where, and that the
+ * page is there but may not be accessed
  *
  * uses: sigaltstack rt_sigaction mprotect
  */

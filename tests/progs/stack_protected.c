@@ -11,7 +11,11 @@
 #include <signal.h>
 #include <sys/mman.h>
 
-enum { THREADS = 12, PAGE = 4096, SIZE = 48 << 20 }; /* too large for glibc's own cache, which keeps them as they are */
+enum {
+	THREADS = 12,
+	PAGE = 4096,
+	SIZE = 48 << 20
+}; /* too large for glibc's own cache, which keeps them as they are */
 
 static __thread sigjmp_buf back;
 static pthread_barrier_t all_here;
@@ -59,8 +63,8 @@ static void *change(void *arg)
 		CHECK(!faults(low - PAGE) && !faults(low - 1));
 		break;
 	case 2: /* something else in the middle */
-		CHECK(mmap(low + 8 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-			   0) == low + 8 * PAGE);
+		CHECK(mmap(low + 8 * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+			   -1, 0) == low + 8 * PAGE);
 		CHECK(faults(low + 8 * PAGE));
 		break;
 	case 3: /* in a fork, nothing */
