@@ -17,6 +17,12 @@ long seam_call(struct g *g, struct seam *s, int flags);
 /* The program's timespec as ns: 0, -EFAULT or -EINVAL. */
 long seam_timespec(const void *user, int64_t *ns);
 
+/* The raw call in S, from which on G has a kernel thread of its own, unless it failed. */
+long seam_pinned(struct g *g, struct seam *s);
+
+/* Where libc's syscall(2) lies: what is asked through it is asked of the kernel itself. */
+extern uintptr_t seam_syscall_lo, seam_syscall_hi;
+
 /* Shared mappings: may another process see this address? */
 void memory_note_shared(uintptr_t lo, size_t size);
 bool memory_is_shared(uintptr_t a);
@@ -36,6 +42,8 @@ seam_body sys_clone, sys_clone3, sys_exit, sys_futex, sys_sched_yield, sys_nanos
 	sys_rt_sigprocmask, sys_rt_sigaction, sys_rt_sigpending, sys_rt_sigtimedwait,
 	sys_rt_sigsuspend, sys_pause, sys_sigaltstack, sys_tgkill, sys_tkill,
 	sys_rt_tgsigqueueinfo, sys_fork, sys_execve, sys_execveat;
+
+seam_body sys_of_thread, sys_set_or_ask, sys_seccomp, sys_capget, sys_capset, sys_prctl;
 
 seam_body sys_futex_waitv, sys_set_ids;
 

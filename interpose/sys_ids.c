@@ -4,6 +4,8 @@
  * each thread a signal whose handler makes the call, and makes it itself last. Here the first of these
  * calls is made on every M at once, since all Gs pass over all Ms; the others are answered with
  * its result. To repeat them would not do: setreuid may exchange two ids.
+ *
+ * The bare calls, through syscall(2), mean the calling thread alone (sys_pin.c).
  */
 #include "interpose/seam.h"
 
@@ -32,6 +34,9 @@ long sys_set_ids(struct g *g, struct seam *s)
 {
 	bool asked = g && g->setxid_asked, answered;
 	long r;
+
+	if (g && s->resume - seam_syscall_lo < seam_syscall_hi - seam_syscall_lo)
+		return seam_pinned(g, s);
 
 	lock_acquire(&broadcast.lock);
 	answered = broadcast.done && same(&broadcast.call, s);

@@ -10,6 +10,7 @@
 #include "sched/each_m.h"
 #include "sched/futex.h"
 #include "sched/gtab.h"
+#include "sched/pin.h"
 #include "sched/signal.h"
 #include "sched/stack.h"
 #include "sched/sysmon.h"
@@ -27,8 +28,15 @@ static long make_thread(struct g *g, const struct seam *s, const struct thread_r
 	struct g *child = gtab_new(g->m->p);
 	int32_t tid;
 
+	long r;
+
 	if (!child)
 		return -EAGAIN;
+	r = atomic_load(&g->own_m) ? pin_child(g, child) : 0;
+	if (r) {
+		gtab_free(g->m->p, child);
+		return r;
+	}
 	sysmon_start();
 	tid = child->tid;
 	child->stack_lo = t->stack_lo;

@@ -254,13 +254,14 @@ void dump_all(int fd)
 	out_add(&out,
 		"gothreads: dump of process %ld: %u Gs, %u Ms (%u idle, %u spinning), %u Ps (%u idle), "
 		"%u queued globally\n",
-		raw0(SYS_getpid), gtab_alive(), sched.n_ms, sched.n_idle_ms,
+		raw0(SYS_getpid), gtab_alive(), sched.n_ms - sched.n_dead_ms, sched.n_idle_ms,
 		atomic_load(&sched.n_spinning), sched.n_procs, atomic_load(&sched.n_idle_ps),
 		atomic_load(&sched.n_global));
 	for (uint32_t i = 0; i < gtab_top(); i++)
 		add_g(gtab_slot(i), now);
 	for (struct m *m = sched.all_ms; m; m = m->all_link)
-		add_m(m);
+		if (!m->gone)
+			add_m(m);
 	if (watcher)
 		out_add(&out, "M %u: tid %d, the watcher\n", watcher->id, watcher->tid);
 	for (uint32_t i = 0; i < sched.n_procs; i++)

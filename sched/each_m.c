@@ -59,8 +59,9 @@ void each_m_call(struct m *self, void (*fn)(void *), void *arg)
 
 	each_m_lock();
 	for (struct m *m = sched.all_ms; m; m = m->all_link) {
-		/* No tid: its clone has failed, for none is under way. */
-		if (m == self || !m->tid)
+		/* No tid: its clone has failed, for none is under way, or it has ended, as those that
+		 * are gone are about to. */
+		if (m == self || !m->tid || m->gone)
 			continue;
 		atomic_fetch_add(&t.left, 1);
 		atomic_store(&m->ticket, &t);

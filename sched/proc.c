@@ -36,6 +36,7 @@
 #include "sched/base/raw.h"
 #include "sched/each_m.h"
 #include "sched/gtab.h"
+#include "sched/pin.h"
 #include "sched/runq.h"
 #include "sched/timer.h"
 
@@ -95,7 +96,7 @@ static inline void note_wait(struct g *g)
 	g->wait_since = atomic_load_explicit(&sched.coarse_now, memory_order_relaxed);
 }
 
-static void acquire_p(struct m *m, struct p *p)
+void sched_acquire_p(struct m *m, struct p *p)
 {
 	m->p = p;
 	p->m = m;
@@ -138,16 +139,56 @@ static struct g *globq_get(struct p *p, uint32_t max)
 
 /* ---- Ms ------------------------------------------------------------------------------------ */
 
-static struct m *m_new(void)
+/* The memory of an M whose kernel thread is gone. */
+static struct m *m_reuse(void)
+{
+	struct m **at, *m = NULL;
+
+	lock_acquire(&sched.lock);
+	for (at = &sched.dead_ms; *at; at = &(*at)->link)
+		if (atomic_load(&(*at)->tid) == 0)
+			break;
+	if (*at) {
+		m = *at;
+		*at = m->link;
+		sched.n_dead_ms--;
+	}
+	lock_release(&sched.lock);
+	if (m) {
+		atomic_store(&m->attn, 0);
+		atomic_store(&m->park, 0);
+		m->ending = m->gone = m->spinning = false;
+		m->nextp = NULL;
+		m->prev = NULL;
+	}
+	return m;
+}
+
+void sched_m_drop(struct m *m)
+{
+	m->locked_g = NULL;
+	lock_acquire(&sched.lock);
+	m->link = sched.dead_ms;
+	sched.dead_ms = m;
+	sched.n_dead_ms++;
+	m->gone = true;
+	lock_release(&sched.lock);
+}
+
+struct m *sched_m_new(void)
 {
 	size_t below = mem_round(sched.tls_below, 64), tls = below + MEM_PAGE;
 	size_t size = sizeof(struct m) + 64;
-	struct m *m = mem_pages(mem_round(size, MEM_PAGE) + tls + G0_STACK + SIG_STACK);
-	char *at = (char *)m + mem_round(size, MEM_PAGE);
+	struct m *m = m_reuse();
+	char *at;
 	void **tp;
 
+	if (m)
+		return m;
+	m = mem_pages(mem_round(size, MEM_PAGE) + tls + G0_STACK + SIG_STACK);
 	if (!m)
 		return NULL;
+	at = (char *)m + mem_round(size, MEM_PAGE);
 	/* The zeroed block that FS points to on g0: there self_g is NULL. */
 	tp = (void **)(at + below);
 	tp[0] = tp;
@@ -167,33 +208,43 @@ static struct m *m_new(void)
 	return m;
 }
 
-static void m_start(void *arg)
+void sched_m_start(void *arg)
 {
 	struct m *m = arg;
 
 	if (sched_m_started)
 		sched_m_started(m);
 	atomic_store_explicit(&m->in_sched, 1, memory_order_relaxed); /* before sysmon sees us with a P */
-	acquire_p(m, m->nextp);
-	m->nextp = NULL;
+	/* An M that is made for a pinned G is given its P in pin_wait(). */
+	if (!m->locked_g) {
+		sched_acquire_p(m, m->nextp);
+		m->nextp = NULL;
+	}
 	m_loop(m);
 }
 
-long sched_clone_m(struct m *m, void (*fn)(void *))
+long sched_clone_here(struct m *m, void (*fn)(void *))
 {
 	const unsigned long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
 				    CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
-				    CLONE_PARENT_SETTID | CLONE_CHILD_SETTID;
+				    CLONE_PARENT_SETTID | CLONE_CHILD_SETTID |
+				    CLONE_CHILD_CLEARTID;
 
 	long r;
 
 	each_m_lock();
-	r = arch_clone_m(flags, m->stack + m->stack_size, fn, m, (void *)m->g0.ctx.fs, &m->tid);
+	r = arch_clone_m(flags, m->stack + m->stack_size, fn, m, (void *)m->g0.ctx.fs,
+			 (int32_t *)&m->tid);
 	each_m_unlock();
 	return r;
 }
 
-static void m_wake(struct m *m)
+long sched_clone_m(struct m *m, void (*fn)(void *))
+{
+	return pin_has_template() ? pin_template_clone(m, fn) : sched_clone_here(m, fn);
+}
+
+void sched_m_wake(struct m *m)
 {
 	atomic_store(&m->park, 1);
 	raw3(SYS_futex, &m->park, FUTEX_WAKE_PRIVATE, 1);
@@ -224,15 +275,16 @@ static void start_m(struct p *p, bool spinning)
 	if (m) {
 		m->nextp = p;
 		m->spinning = spinning;
-		m_wake(m);
+		sched_m_wake(m);
 		return;
 	}
-	m = m_new();
+	m = sched_m_new();
 	if (m) {
 		m->nextp = p;
 		m->spinning = spinning;
-		if (!raw_failed(sched_clone_m(m, m_start)))
+		if (!raw_failed(sched_clone_m(m, sched_m_start)))
 			return;
+		sched_m_drop(m);
 		/* No more kernel threads: the work stays queued, and whoever has a P will come to it. */
 	}
 	if (spinning)
@@ -405,7 +457,7 @@ static void m_sleep(struct m *m)
 		if (sched_timers_next() != INT64_MAX)
 			next_keeper();
 	}
-	acquire_p(m, m->nextp);
+	sched_acquire_p(m, m->nextp);
 	m->nextp = NULL;
 }
 
@@ -415,6 +467,8 @@ static void g_reap(struct m *m, struct g *g)
 {
 	int32_t *clear = g->clear_tid;
 
+	if (atomic_load_explicit(&g->own_m, memory_order_relaxed))
+		pin_ended(g);
 	gtab_free(m->p, g);
 	if (clear && sched_exit_wake)
 		sched_exit_wake(clear);
@@ -482,8 +536,9 @@ static void leave_cpu_to(struct g *g, struct g *next)
 	struct m *m = g->m;
 
 	/* B2: NEXT may still be leaving its stack on an M that waits for us to leave ours. To wait for it
-	 * here would be to wait for each other; on g0 it is safe. */
-	if (next && !atomic_load_explicit(&next->on_cpu, memory_order_acquire)) {
+	 * here would be to wait for each other; on g0 it is safe. A pinned G is g0's to hand on. */
+	if (next && !atomic_load(&next->own_m) &&
+	    !atomic_load_explicit(&next->on_cpu, memory_order_acquire)) {
 		run_g(m, g, next);
 		return;
 	}
@@ -500,11 +555,12 @@ static void leave_cpu(struct g *g)
 	struct m *m = g->m;
 	struct g *next = NULL;
 
-	if (m->p) {
+	/* A pinned G's M looks at no queue. */
+	if (m->p && !m->locked_g) {
 		run_timers(m->p);
 		next = pick_local(m->p);
 	}
-	if (next != g) {
+	if (next != g || (next && atomic_load(&g->own_m))) {
 		leave_cpu_to(g, next);
 		return;
 	}
@@ -605,7 +661,7 @@ static struct g *find_runnable(struct m *m)
 				p = pidle_get_locked();
 				lock_release(&sched.lock);
 				if (p) {
-					acquire_p(m, p);
+					sched_acquire_p(m, p);
 					m->spinning = true;
 					atomic_fetch_add(&sched.n_spinning, 1);
 				}
@@ -619,17 +675,23 @@ static void m_loop(struct m *m)
 	atomic_store_explicit(&m->in_sched, 1, memory_order_relaxed);
 	finish_switch(m);
 	for (;;) {
-		struct g *g = m->resume;
+		struct g *g;
 
+		if (m->locked_g && !m->ending)
+			pin_wait(m);
+		if (m->ending)
+			pin_end_m(m);
+		g = m->locked_g ? m->locked_g : m->resume ? m->resume : find_runnable(m);
 		m->resume = NULL;
-		if (!g)
-			g = find_runnable(m);
 		if (m->spinning) {
 			m->spinning = false;
 			if (atomic_fetch_sub(&sched.n_spinning, 1) == 1)
 				sched_wake_p();
 		}
-		run_g(m, &m->g0, g);
+		if (g != m->locked_g && atomic_load(&g->own_m))
+			pin_resume(m, g);
+		else
+			run_g(m, &m->g0, g);
 	}
 }
 
@@ -672,10 +734,20 @@ void sched_start(struct g *g)
 	enqueue(current_p(), g, true);
 }
 
+/* Has G been pinned to an M that it has not reached yet? */
+static bool out_of_place(const struct g *g)
+{
+	return atomic_load_explicit(&g->own_m, memory_order_relaxed) && !g->m->locked_g;
+}
+
 void sched_yield_g(struct g *g)
 {
 	struct p *p = g->m->p;
 
+	if (out_of_place(g)) {
+		sched_move(g);
+		return;
+	}
 	run_timers(p);
 	if (runq_empty(&p->runq) && atomic_load_explicit(&sched.n_global, memory_order_relaxed) == 0)
 		return;
@@ -686,13 +758,21 @@ void sched_yield_g(struct g *g)
 	leave_cpu(g);
 }
 
+void sched_move(struct g *g)
+{
+	atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
+	globq_put(g);
+	leave_cpu(g);
+}
+
 void sched_preempt_g(struct g *g)
 {
 	struct p *p = g->m->p;
 
 	g->hog = true;
 	run_timers(p);
-	if (runq_empty(&p->runq) && atomic_load_explicit(&sched.n_global, memory_order_relaxed) == 0)
+	if (runq_empty(&p->runq) && atomic_load_explicit(&sched.n_global, memory_order_relaxed) == 0 &&
+	    !out_of_place(g))
 		return;
 	atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
 	globq_put(g);
@@ -716,7 +796,7 @@ _Noreturn void sched_exit(struct g *g)
 	struct m *m = g->m;
 	struct g *joiner = NULL;
 
-	if (g->clear_tid && m->p && sched_exit_joiner)
+	if (g->clear_tid && m->p && !m->locked_g && sched_exit_joiner)
 		joiner = sched_exit_joiner(g->clear_tid);
 	atomic_store_explicit(&g->status, G_DEAD, memory_order_relaxed);
 	if (joiner)
@@ -793,7 +873,7 @@ static void need_p(struct g *g)
 	}
 	lock_release(&sched.lock);
 	if (p) {
-		acquire_p(g->m, p);
+		sched_acquire_p(g->m, p);
 		atomic_store_explicit(&g->status, G_RUNNING, memory_order_relaxed);
 	} else {
 		leave_cpu(g);
@@ -902,7 +982,7 @@ static void adopt(struct m *m, struct g *g)
 	atomic_store(&g->on_cpu, 1);
 	atomic_store(&g->status, G_RUNNING);
 	atomic_store(&m->curg, g);
-	acquire_p(m, &sched.ps[0]);
+	sched_acquire_p(m, &sched.ps[0]);
 }
 
 int sched_init(const struct sched_config *c)
@@ -921,7 +1001,7 @@ int sched_init(const struct sched_config *c)
 	r = make_ps(c->procs);
 	if (r)
 		return r;
-	m = m_new();
+	m = sched_m_new();
 	g = gtab_new(NULL);
 	if (!m || !g)
 		return -ENOMEM;
@@ -962,6 +1042,7 @@ void sched_forked(struct g *g, int32_t pid)
 	raw3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
 	atomic_store(&m->retaken, RETAKE_NONE);
 	gtab_forked(g, pid);
+	pin_forked(g, m);
 	m->tid = pid;
 	m->spinning = false;
 	m->all_link = NULL;

@@ -18,6 +18,8 @@ struct sched {
 	struct gqueue globq;		     /* [lock] */
 	_Atomic uint32_t n_global;	     /* [lock], read by all */
 	struct m *idle_ms, *all_ms;	     /* [lock] */
+	struct m *dead_ms;		     /* [lock] to be reused once their tid is 0 */
+	uint32_t n_dead_ms;		     /* [lock] part of n_ms */
 	uint32_t n_idle_ms, n_ms;	     /* [lock]; n_ms: and the watcher */
 	_Atomic uint32_t n_spinning;	     /* [any] */
 	bool need_spinning;		     /* a P was wanted when none was idle [lock] */
@@ -56,5 +58,16 @@ int64_t sched_timers_next(void);
 void sched_timer_earlier(int64_t when);
 /* A kernel thread for M that runs fn(M). Its tid or -errno. */
 long sched_clone_m(struct m *m, void (*fn)(void *));
+/* The same, and certainly a clone of the calling kernel thread. */
+long sched_clone_here(struct m *m, void (*fn)(void *));
+
+/* For pin.c: an M without kernel thread, or NULL; what it runs; giving it back, once it runs no
+ * more or is about to exit; waking it; making P its own; sending G to the M where it belongs. */
+struct m *sched_m_new(void);
+void sched_m_start(void *m);
+void sched_m_drop(struct m *m);
+void sched_m_wake(struct m *m);
+void sched_acquire_p(struct m *m, struct p *p);
+void sched_move(struct g *g);
 
 #endif

@@ -57,20 +57,21 @@ static void report_m(struct out *o, const struct m *m, bool idle)
 
 	out_add(o,
 		"  M%u: p=%d curg=%d mallocing=0 throwing=0 preemptoff= locks=%u dying=0 "
-		"spinning=%s blocked=%s lockedg=-1\n",
+		"spinning=%s blocked=%s lockedg=%d\n",
 		m->id, p ? (int)p->id : -1, g ? g->tid : -1, atomic_load(&m->in_sched),
-		yes(m->spinning), yes(idle));
+		yes(m->spinning), yes(idle), m->locked_g ? m->locked_g->tid : -1);
 }
 
 static void report_g(struct out *o, struct g *g)
 {
 	enum g_status s = atomic_load(&g->status);
 	const struct m *m = s == G_RUNNING || s == G_SYSCALL ? g->m : NULL;
+	const struct m *own = atomic_load(&g->own_m);
 
 	if (s == G_FREE)
 		return;
-	out_add(o, "  G%d: status=%u(%s) m=%d lockedm=-1\n", g->tid, go_status(s),
-		dump_wait_reason(g), m ? (int)m->id : -1);
+	out_add(o, "  G%d: status=%u(%s) m=%d lockedm=%d\n", g->tid, go_status(s),
+		dump_wait_reason(g), m ? (int)m->id : -1, own ? (int)own->id : -1);
 }
 
 void trace_report(struct out *o, int64_t since, bool detail)
@@ -80,7 +81,8 @@ void trace_report(struct out *o, int64_t since, bool detail)
 	out_add(o,
 		"SCHED %ldms: gomaxprocs=%u idleprocs=%u threads=%u spinningthreads=%u "
 		"idlethreads=%u runqueue=%u",
-		(long)(since / 1000000), sched.n_procs, atomic_load(&sched.n_idle_ps), sched.n_ms,
+		(long)(since / 1000000), sched.n_procs, atomic_load(&sched.n_idle_ps),
+		sched.n_ms - sched.n_dead_ms,
 		atomic_load(&sched.n_spinning), sched.n_idle_ms, atomic_load(&sched.n_global));
 	if (!detail) {
 		for (uint32_t i = 0; i < sched.n_procs; i++)
@@ -93,7 +95,8 @@ void trace_report(struct out *o, int64_t since, bool detail)
 	for (uint32_t i = 0; i < sched.n_procs; i++)
 		report_p(o, &sched.ps[i]);
 	for (const struct m *m = sched.all_ms; m; m = m->all_link)
-		report_m(o, m, !m->p && !atomic_load(&m->curg));
+		if (!m->gone)
+			report_m(o, m, !m->p && !atomic_load(&m->curg));
 	if (watcher)
 		report_m(o, watcher, false);
 	for (uint32_t i = 0; i < gtab_top(); i++)

@@ -109,6 +109,7 @@ struct g {
 	int32_t tid;
 	uint32_t index; /* in the G table */
 	struct g *link; /* next in a run queue or free list [its owner] */
+	_Atomic(struct m *) own_m; /* the only M that may run it, NULL: any (pin.h) */
 
 	/* The one word that decides who wakes a parked G: 0, or the number of the park that may be
 	 * ended. claim() swaps it to 0; the winner, and only the winner, makes the G ready. */
@@ -211,12 +212,15 @@ struct m {
 	struct p *oldp; /* of the last enter_syscall */
 	struct p *nextp; /* handed over by whoever woke us [lock: via park] */
 	_Atomic(struct g *) curg;
+	struct g *locked_g; /* the only G that it may run, NULL: any (pin.h) [own] */
+	bool ending;	    /* its pinned G is gone [own, or who ended it] */
+	bool gone;	    /* takes no calls any more (each_m.c) [each_m_lock] */
 	struct g *prev; /* that the last switch left; finish_switch() settles it */
 	struct g *resume; /* that g0 shall run next: leave_cpu() could not [own] */
 
 	_Atomic(struct ticket *) ticket; /* a call that it has been asked to make (each_m.c) */
 	_Atomic uint32_t park; /* futex word: 0 asleep or about to be, 1 told to wake */
-	int32_t tid;	       /* of the kernel */
+	_Atomic int32_t tid;   /* of the kernel, which clears it at the end */
 	uint32_t id;
 	int64_t recall_cpu; /* its CPU clock when sysmon took its P away [sysmon] */
 	bool spinning;

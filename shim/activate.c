@@ -166,6 +166,18 @@ static void note_stack(struct g *g)
 	}
 }
 
+static void find_syscall(void)
+{
+	void *f = dlsym(RTLD_DEFAULT, "syscall");
+	const ElfW(Sym) *sym = NULL;
+	Dl_info info;
+
+	if (!f || !dladdr1(f, &info, (void **)&sym, RTLD_DL_SYMENT) || !sym)
+		return;
+	seam_syscall_lo = (uintptr_t)f;
+	seam_syscall_hi = (uintptr_t)f + sym->st_size;
+}
+
 static void ignored(const char *complaint)
 {
 	msg("%s; ignored", complaint);
@@ -200,6 +212,7 @@ static void activate_once(void)
 	note_shared();
 	if (!patch_all())
 		return;
+	find_syscall();
 	rseq_leave();
 	sched_exit_wake = futex_thread_ended;
 	sched_exit_joiner = futex_thread_joiner;

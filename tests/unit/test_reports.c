@@ -64,8 +64,14 @@ static void make_up(void)
 	atomic_store(&gs[4]->wait_on, 0x1234);
 	strcpy(gs[4]->name, "a\"b\nc");
 	gs[4]->named = true;
+	atomic_store(&gs[3]->own_m, &ms[1]);
 	ms[0] = (struct m){ .tid = 7, .id = 0, .p = &ps[0], .curg = gs[0] };
-	ms[1] = (struct m){ .tid = 8, .id = 2, .curg = gs[3], .in_sched = 1, .all_link = &ms[0] };
+	ms[1] = (struct m){ .tid = 8,
+			    .id = 2,
+			    .curg = gs[3],
+			    .in_sched = 1,
+			    .locked_g = gs[3],
+			    .all_link = &ms[0] };
 	ps[0] = (struct p){ .status = P_RUNNING, .m = &ms[0], .tick = 11, .syscall_tick = 5 };
 	ps[1] = (struct p){ .id = 1, .n_free = 3 };
 	ps[1].timers.n = 2;
@@ -109,13 +115,13 @@ Test(reports, scheddetail)
 		"  P0: status=1 schedtick=11 syscalltick=5 m=0 runqsize=2 gfreecnt=0 timerslen=0\n"
 		"  P1: status=0 schedtick=0 syscalltick=0 m=-1 runqsize=0 gfreecnt=3 timerslen=2\n"
 		"  M2: p=-1 curg=103 mallocing=0 throwing=0 preemptoff= locks=1 dying=0 "
-		"spinning=false blocked=false lockedg=-1\n"
+		"spinning=false blocked=false lockedg=103\n"
 		"  M0: p=0 curg=100 mallocing=0 throwing=0 preemptoff= locks=0 dying=0 "
 		"spinning=false blocked=false lockedg=-1\n"
 		"  G100: status=2() m=0 lockedm=-1\n"
 		"  G101: status=1() m=-1 lockedm=-1\n"
 		"  G102: status=1() m=-1 lockedm=-1\n"
-		"  G103: status=3() m=2 lockedm=-1\n"
+		"  G103: status=3() m=2 lockedm=2\n"
 		"  G104: status=4(futex) m=-1 lockedm=-1\n"
 		"  G105: status=6() m=-1 lockedm=-1\n");
 }

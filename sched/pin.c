@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/* Pinned Gs. See pin.h. Rules of this file: those of proc.c. */
+#include "sched/pin.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stddef.h>
+
+#include "sched/base/fatal.h"
+#include "sched/base/mem.h"
+#include "sched/base/raw.h"
+#include "sched/each_m.h"
+#include "sched/proc.h"
+#include "sched/signal.h"
+
+/* ---- the template thread ------------------------------------------------------------------- */
+
+enum { ASK_NONE, ASK_MADE, ASK_DONE };
+
+static struct lock ask_lock; /* one asks at a time */
+static struct m *template;
+static _Atomic bool template_there;
+static _Atomic uint32_t ask; /* futex word */
+static struct m *ask_m;      /* the request, and its answer, by turns as ASK says */
+static void (*ask_fn)(void *);
+static long ask_result;
+
+static void ask_wait(uint32_t while_it_is)
+{
+	while (atomic_load(&ask) == while_it_is)
+		raw4(SYS_futex, &ask, FUTEX_WAIT_PRIVATE, while_it_is, NULL);
+}
+
+static void ask_set(uint32_t to)
+{
+	atomic_store(&ask, to);
+	raw3(SYS_futex, &ask, FUTEX_WAKE_PRIVATE, 2);
+}
+
+static void template_loop(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		uint32_t now = atomic_load(&ask);
+
+		if (now != ASK_MADE) {
+			ask_wait(now);
+			continue;
+		}
+		ask_result = sched_clone_here(ask_m, ask_fn);
+		ask_set(ASK_DONE);
+	}
+}
+
+bool pin_has_template(void)
+{
+	return atomic_load(&template_there);
+}
+
+long pin_template_clone(struct m *m, void (*fn)(void *))
+{
+	long r;
+
+	lock_acquire(&ask_lock);
+	ask_m = m;
+	ask_fn = fn;
+	ask_set(ASK_MADE);
+	ask_wait(ASK_MADE);
+	r = ask_result;
+	ask_set(ASK_NONE);
+	lock_release(&ask_lock);
+	return r;
+}
+
+/* Pre: the calling M is as all others. */
+static int template_start(void)
+{
+	/* All are for others; what every M must do (each_m.c), it must do too. */
+	uint64_t most = ~(1ull << (SIG_KICK - 1)), none;
+	long r = 0;
+
+	if (pin_has_template())
+		return 0;
+	lock_acquire(&ask_lock);
+	if (!pin_has_template()) {
+		if (!template)
+			template = sched_m_new();
+		raw4(SYS_rt_sigprocmask, SIG_SETMASK, &most, &none, 8);
+		r = template ? sched_clone_here(template, template_loop) : -ENOMEM;
+		raw4(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
+		if (!raw_failed(r))
+			atomic_store(&template_there, true);
+	}
+	lock_release(&ask_lock);
+	return raw_failed(r) ? (int)r : 0;
+}
+
+/* ---- pinning ------------------------------------------------------------------------------- */
+
+static void lock_to(struct m *m, struct g *g)
+{
+	atomic_store(&m->park, 0);
+	m->locked_g = g;
+}
+
+int pin_other(struct g *g)
+{
+	struct m *m, *none = NULL;
+	int32_t tid = g->tid;
+	long r;
+
+	if (atomic_load(&g->own_m))
+		return 0;
+	r = template_start();
+	if (r)
+		return (int)r;
+	m = sched_m_new();
+	if (!m)
+		return -ENOMEM;
+	m->nextp = NULL;
+	lock_to(m, g);
+	r = pin_template_clone(m, sched_m_start);
+	if (raw_failed(r)) {
+		sched_m_drop(m);
+		return (int)r;
+	}
+	if (atomic_compare_exchange_strong(&g->own_m, &none, m)) {
+		uint32_t status = atomic_load(&g->status);
+
+		if (g->tid == tid && status != G_DEAD && status != G_FREE)
+			return 0;
+		none = m;
+		if (!atomic_compare_exchange_strong(&g->own_m, &none, NULL))
+			return -ESRCH;
+		none = NULL;
+	}
+	/* Somebody else has pinned it meanwhile, or it is gone: this M is of no use. */
+	m->ending = true;
+	sched_m_wake(m);
+	return none ? 0 : -ESRCH;
+}
+
+int pin_self(struct g *g)
+{
+	struct m *m = g->m;
+	int r;
+
+	if (!atomic_load(&g->own_m)) {
+		r = template_start();
+		if (r)
+			return r;
+		if (m->id != 0 || g->main) {
+			struct m *none = NULL;
+
+			lock_to(m, g);
+			if (atomic_compare_exchange_strong(&g->own_m, &none, m))
+				return 0;
+			m->locked_g = NULL; /* another one was faster: go where it said */
+		} else {
+			r = pin_other(g);
+			if (r)
+				return r;
+		}
+	}
+	if (atomic_load(&g->own_m) != g->m)
+		sched_move(g);
+	return 0;
+}
+
+void pin_undo(struct g *g)
+{
+	g->m->locked_g = NULL;
+	atomic_store(&g->own_m, NULL);
+}
+
+int pin_child(struct g *self, struct g *child)
+{
+	struct m *m;
+	long r;
+
+	if (self->own_m != self->m)
+		sched_move(self);
+	m = sched_m_new();
+	if (!m)
+		return -EAGAIN;
+	m->nextp = NULL;
+	lock_to(m, child);
+	atomic_store(&child->own_m, m);
+	r = sched_clone_here(m, sched_m_start);
+	if (!raw_failed(r))
+		return 0;
+	atomic_store(&child->own_m, NULL);
+	sched_m_drop(m);
+	return (int)r;
+}
+
+int32_t pin_kernel_tid(struct g *self, const struct g *g)
+{
+	struct m *m = atomic_load(&g->own_m);
+
+	if (m)
+		return m == self->m ? 0 : m->tid;
+	return atomic_load(&self->own_m) ? template->tid : 0;
+}
+
+/* ---- running ------------------------------------------------------------------------------- */
+
+/* Until somebody sets m->park; signals are taken meanwhile. */
+static void sleep_locked(struct m *m)
+{
+	while (atomic_load(&m->park) != 1) {
+		uint32_t again = 2;
+
+		atomic_compare_exchange_strong(&m->park, &again, 0);
+		if (atomic_load(&m->attn) && sched_m_attend) {
+			sched_m_attend(m);
+			continue;
+		}
+		raw4(SYS_futex, &m->park, FUTEX_WAIT_PRIVATE, 0, NULL);
+	}
+	atomic_store(&m->park, 0);
+}
+
+void pin_wait(struct m *m)
+{
+	struct p *p = m->p;
+
+	if (p) {
+		m->p = NULL;
+		sched_handoff_p(p);
+	}
+	sleep_locked(m);
+	if (m->ending)
+		return;
+	p = m->nextp;
+	m->nextp = NULL;
+	sched_acquire_p(m, p);
+}
+
+void pin_resume(struct m *m, struct g *g)
+{
+	struct m *own = atomic_load(&g->own_m);
+	struct p *p = m->p;
+
+	m->p = NULL;
+	own->nextp = p;
+	sched_m_wake(own);
+}
+
+void pin_ended(struct g *g)
+{
+	struct m *own = atomic_exchange(&g->own_m, NULL);
+
+	if (!own)
+		return;
+	own->ending = true;
+	if (own != g->m)
+		sched_m_wake(own); /* G never got there */
+}
+
+_Noreturn void pin_end_m(struct m *m)
+{
+	struct p *p = m->p;
+	uint64_t all = ~0ull;
+
+	m->locked_g = NULL;
+	if (p) {
+		m->p = NULL;
+		sched_handoff_p(p);
+	}
+	/* The thread that is the process to all others outside stays, with nothing to do. */
+	while (m->id == 0)
+		sleep_locked(m);
+	/* Who holds this lock may be waiting for us, so that signals stay open until we have it. */
+	each_m_lock();
+	m->gone = true;
+	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
+	each_m_unlock();
+	if (sched_m_attend)
+		sched_m_attend(m);
+	sched_m_drop(m);
+	/* The kernel clears m->tid when it has left the stack (CLONE_CHILD_CLEARTID). */
+	for (;;)
+		raw1(SYS_exit, 0);
+}
+
+void pin_forked(struct g *g, struct m *m)
+{
+	atomic_store(&ask_lock.word, 0);
+	atomic_store(&ask, ASK_NONE);
+	atomic_store(&template_there, false);
+	template = NULL;
+	m->id = 0;
+	m->locked_g = NULL;
+	m->resume = NULL;
+	m->ending = false;
+	atomic_store(&g->own_m, NULL);
+}
