@@ -43,6 +43,9 @@ seam_body sys_clone, sys_clone3, sys_exit, sys_futex, sys_sched_yield, sys_nanos
 	sys_rt_sigsuspend, sys_pause, sys_sigaltstack, sys_tgkill, sys_tkill,
 	sys_rt_tgsigqueueinfo, sys_fork, sys_execve, sys_execveat;
 
+seam_body sys_sched_setaffinity, sys_sched_getaffinity, sys_sched_setscheduler, sys_sched_setparam,
+	sys_sched_setattr, sys_setpriority, sys_ioprio_set, sys_ioprio_get;
+
 seam_body sys_of_thread, sys_set_or_ask, sys_seccomp, sys_capget, sys_capset, sys_prctl;
 
 seam_body sys_futex_waitv, sys_set_ids;

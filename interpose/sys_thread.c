@@ -42,6 +42,7 @@ static long make_thread(struct g *g, const struct seam *s, const struct thread_r
 	child->stack_lo = t->stack_lo;
 	child->stack_hi = t->stack_top;
 	child->clear_tid = t->flags & CLONE_CHILD_CLEARTID ? t->child_tid : NULL;
+	atomic_store_explicit(&child->affinity, atomic_load(&g->affinity), memory_order_relaxed);
 	atomic_store_explicit(&child->sigmask, atomic_load(&g->sigmask), memory_order_relaxed);
 	if (t->flags & CLONE_PARENT_SETTID)
 		*t->parent_tid = tid;

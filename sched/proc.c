@@ -31,6 +31,7 @@
 #include <linux/membarrier.h>
 #include <sched.h>
 
+#include "sched/affinity.h"
 #include "sched/base/fatal.h"
 #include "sched/base/mem.h"
 #include "sched/base/raw.h"
@@ -212,6 +213,7 @@ void sched_m_start(void *arg)
 {
 	struct m *m = arg;
 
+	affinity_m_started(m);
 	if (sched_m_started)
 		sched_m_started(m);
 	atomic_store_explicit(&m->in_sched, 1, memory_order_relaxed); /* before sysmon sees us with a P */
@@ -500,6 +502,8 @@ static void run_g(struct m *m, struct g *from, struct g *to)
 	atomic_store_explicit(&to->status, G_RUNNING, memory_order_relaxed);
 	atomic_store_explicit(&m->curg, to, memory_order_relaxed);
 	atomic_fetch_add_explicit(&m->p->tick, 1, memory_order_relaxed);
+	if (atomic_load_explicit(&to->affinity, memory_order_relaxed) != m->affinity)
+		affinity_apply(m, to);
 	m->prev = from;
 	arch_switch(from, to);
 	finish_switch(from->m);
@@ -734,9 +738,11 @@ void sched_start(struct g *g)
 	enqueue(current_p(), g, true);
 }
 
-/* Has G been pinned to an M that it has not reached yet? */
-static bool out_of_place(const struct g *g)
+/* What others have decided for G while it ran: is it pinned to an M that it has not reached yet? */
+static bool out_of_place(struct g *g)
 {
+	if (atomic_load_explicit(&g->affinity, memory_order_relaxed) != g->m->affinity)
+		affinity_apply(g->m, g);
 	return atomic_load_explicit(&g->own_m, memory_order_relaxed) && !g->m->locked_g;
 }
 
@@ -1043,6 +1049,7 @@ void sched_forked(struct g *g, int32_t pid)
 	atomic_store(&m->retaken, RETAKE_NONE);
 	gtab_forked(g, pid);
 	pin_forked(g, m);
+	affinity_forked(g, m);
 	m->tid = pid;
 	m->spinning = false;
 	m->all_link = NULL;
