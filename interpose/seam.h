@@ -20,6 +20,11 @@ long seam_timespec(const void *user, int64_t *ns);
 /* The raw call in S, from which on G has a kernel thread of its own, unless it failed. */
 long seam_pinned(struct g *g, struct seam *s);
 
+/* G's name, 16 bytes with its NUL; set from the program's string: 0 or -EFAULT; in a forked child. */
+const char *seam_name(struct g *g);
+long seam_set_name(struct g *g, const void *user);
+void seam_name_forked(struct g *g);
+
 /* Where libc's syscall(2) lies: what is asked through it is asked of the kernel itself. */
 extern uintptr_t seam_syscall_lo, seam_syscall_hi;
 
@@ -45,6 +50,8 @@ seam_body sys_clone, sys_clone3, sys_exit, sys_futex, sys_sched_yield, sys_nanos
 
 seam_body sys_sched_setaffinity, sys_sched_getaffinity, sys_sched_setscheduler, sys_sched_setparam,
 	sys_sched_setattr, sys_setpriority, sys_ioprio_set, sys_ioprio_get;
+
+seam_body sys_open, sys_openat;
 
 seam_body sys_of_thread, sys_set_or_ask, sys_seccomp, sys_capget, sys_capset, sys_prctl;
 

@@ -98,6 +98,10 @@ long sys_capset(struct g *g, struct seam *s)
 long sys_prctl(struct g *g, struct seam *s)
 {
 	switch (s->arg[0]) {
+	case PR_SET_NAME:
+		return seam_set_name(g, (void *)s->arg[1]);
+	case PR_GET_NAME:
+		return arch_copy_user((void *)s->arg[1], seam_name(g), sizeof g->name);
 	case PR_CAP_AMBIENT:
 		if (s->arg[1] == PR_CAP_AMBIENT_IS_SET)
 			return seam_raw(s);

@@ -42,6 +42,7 @@ static long make_thread(struct g *g, const struct seam *s, const struct thread_r
 	child->stack_lo = t->stack_lo;
 	child->stack_hi = t->stack_top;
 	child->clear_tid = t->flags & CLONE_CHILD_CLEARTID ? t->child_tid : NULL;
+	__builtin_memcpy(child->name, seam_name(g), sizeof child->name);
 	atomic_store_explicit(&child->affinity, atomic_load(&g->affinity), memory_order_relaxed);
 	atomic_store_explicit(&child->sigmask, atomic_load(&g->sigmask), memory_order_relaxed);
 	if (t->flags & CLONE_PARENT_SETTID)
@@ -84,6 +85,7 @@ static long child_process(struct g *g, struct seam *s)
 		sysmon_forked();
 		sched_forked(g, (int32_t)raw0(SYS_getpid));
 		sig_forked(g, g->tid);
+		seam_name_forked(g);
 	}
 	return r;
 }

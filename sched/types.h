@@ -134,7 +134,7 @@ struct g {
 	uintptr_t made_hi; /* end of the stack that the last such mmap gave, until it is in use [own] */
 	bool vforked;	  /* a vfork child runs on our memory: every site goes to the kernel */
 	char name[16];	  /* PR_SET_NAME */
-	bool named;
+	bool named;	  /* by itself or another, not by birth */
 
 	/* signals [own] unless said otherwise */
 	_Atomic uint64_t sigmask; /* read by senders */

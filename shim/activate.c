@@ -227,6 +227,7 @@ static void activate_once(void)
 	if (r)
 		return;
 	sig_init(self_g, c.pid);
+	raw2(SYS_prctl, PR_GET_NAME, self_g->name);
 	note_stack(self_g);
 	/* What the kernel would clear when this thread ends is from now on ours to clear. */
 	prctl(PR_GET_TID_ADDRESS, &self_g->clear_tid);
