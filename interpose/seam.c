@@ -22,6 +22,7 @@ static seam_body *const bodies[] = {
 	[__NR_gettid] = sys_gettid,
 	[__NR_set_tid_address] = sys_set_tid_address,
 	[__NR_set_robust_list] = sys_set_robust_list,
+	[__NR_get_robust_list] = sys_get_robust_list,
 	[__NR_rseq] = sys_rseq,
 	[__NR_rt_sigprocmask] = sys_rt_sigprocmask,
 	[__NR_rt_sigaction] = sys_rt_sigaction,

@@ -51,7 +51,7 @@ seam_body sys_clone, sys_clone3, sys_exit, sys_futex, sys_sched_yield, sys_nanos
 seam_body sys_sched_setaffinity, sys_sched_getaffinity, sys_sched_setscheduler, sys_sched_setparam,
 	sys_sched_setattr, sys_setpriority, sys_ioprio_set, sys_ioprio_get;
 
-seam_body sys_open, sys_openat;
+seam_body sys_get_robust_list, sys_open, sys_openat;
 
 seam_body sys_of_thread, sys_set_or_ask, sys_seccomp, sys_capget, sys_capset, sys_prctl;
 

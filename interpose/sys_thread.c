@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of a thread: clone, exit, tids, and what a new thread tells the kernel about itself. */
 #include <errno.h>
+#include <linux/futex.h>
 #include <linux/sched.h>
 #include <stddef.h>
 
@@ -162,9 +163,23 @@ long sys_set_robust_list(struct g *g, struct seam *s)
 	/* The first that glibc does on a new thread. */
 	if (!g->started)
 		g->started = arch_cycles();
+	if ((size_t)s->arg[1] != sizeof(struct robust_list_head))
+		return -EINVAL;
 	g->robust = (struct robust_head *)s->arg[0];
 	g->robust_len = (size_t)s->arg[1];
 	return g->main ? seam_raw(s) : 0;
+}
+
+long sys_get_robust_list(struct g *g, struct seam *s)
+{
+	const struct g *of = s->arg[0] ? gtab_find((int32_t)s->arg[0]) : g;
+
+	if (!of)
+		return seam_raw(s);
+	if (arch_copy_user((void *)s->arg[2], &of->robust_len, sizeof of->robust_len) ||
+	    arch_copy_user((void *)s->arg[1], &of->robust, sizeof of->robust))
+		return -EFAULT;
+	return 0;
 }
 
 /* The kernel would follow the M, not the G: cpu_id stays "uninitialised", and glibc and the

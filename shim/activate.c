@@ -227,6 +227,7 @@ static void activate_once(void)
 	if (r)
 		return;
 	sig_init(self_g, c.pid);
+	raw3(SYS_get_robust_list, 0, &self_g->robust, &self_g->robust_len);
 	raw2(SYS_prctl, PR_GET_NAME, self_g->name);
 	note_stack(self_g);
 	/* What the kernel would clear when this thread ends is from now on ours to clear. */
