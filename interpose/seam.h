@@ -25,6 +25,9 @@ const char *seam_name(struct g *g);
 long seam_set_name(struct g *g, const void *user);
 void seam_name_forked(struct g *g);
 
+/* clock_nanosleep(2) on a CPU clock. */
+long seam_cpu_sleep(struct g *g, struct seam *s);
+
 /* Where libc's syscall(2) lies: what is asked through it is asked of the kernel itself. */
 extern uintptr_t seam_syscall_lo, seam_syscall_hi;
 
@@ -50,6 +53,8 @@ seam_body sys_clone, sys_clone3, sys_exit, sys_futex, sys_sched_yield, sys_nanos
 
 seam_body sys_sched_setaffinity, sys_sched_getaffinity, sys_sched_setscheduler, sys_sched_setparam,
 	sys_sched_setattr, sys_setpriority, sys_ioprio_set, sys_ioprio_get;
+
+seam_body sys_clock_gettime, sys_clock_getres, sys_getrusage, sys_timer_create;
 
 seam_body sys_get_robust_list, sys_open, sys_openat;
 

@@ -230,7 +230,7 @@ long sys_clock_nanosleep(struct g *g, struct seam *s)
 	long r;
 
 	if (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME && clock != CLOCK_BOOTTIME)
-		return in_kernel(g, s);
+		return seam_cpu_sleep(g, s);
 	r = seam_timespec((void *)s->arg[2], &ns);
 	if (r)
 		return r;

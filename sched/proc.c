@@ -35,6 +35,7 @@
 #include "sched/base/fatal.h"
 #include "sched/base/mem.h"
 #include "sched/base/raw.h"
+#include "sched/cputime.h"
 #include "sched/each_m.h"
 #include "sched/gtab.h"
 #include "sched/pin.h"
@@ -157,6 +158,7 @@ static struct m *m_reuse(void)
 	lock_release(&sched.lock);
 	if (m) {
 		atomic_store(&m->attn, 0);
+		atomic_store(&m->cpu_mark, CPUTIME_UNKNOWN);
 		atomic_store(&m->park, 0);
 		m->ending = m->gone = m->spinning = false;
 		m->nextp = NULL;
@@ -498,9 +500,13 @@ static void run_g(struct m *m, struct g *from, struct g *to)
 	while (atomic_load_explicit(&to->on_cpu, memory_order_acquire)) /* B2 */
 		raw_pause();
 	atomic_store_explicit(&to->on_cpu, 1, memory_order_relaxed);
+	if (atomic_load_explicit(&cputime_counted, memory_order_relaxed))
+		cputime_leave(m, from);
 	to->m = m;
 	atomic_store_explicit(&to->status, G_RUNNING, memory_order_relaxed);
 	atomic_store_explicit(&m->curg, to, memory_order_relaxed);
+	if (atomic_load_explicit(&m->cpu_mark, memory_order_relaxed) == CPUTIME_BUSY)
+		cputime_enter(m);
 	atomic_fetch_add_explicit(&m->p->tick, 1, memory_order_relaxed);
 	if (atomic_load_explicit(&to->affinity, memory_order_relaxed) != m->affinity)
 		affinity_apply(m, to);
@@ -547,7 +553,11 @@ static void leave_cpu_to(struct g *g, struct g *next)
 		return;
 	}
 	m->resume = next;
+	if (atomic_load_explicit(&cputime_counted, memory_order_relaxed))
+		cputime_leave(m, g);
 	atomic_store_explicit(&m->curg, NULL, memory_order_relaxed);
+	if (atomic_load_explicit(&m->cpu_mark, memory_order_relaxed) == CPUTIME_BUSY)
+		cputime_enter(m);
 	m->prev = g;
 	arch_switch(g, &m->g0);
 	finish_switch(g->m);
@@ -1050,6 +1060,7 @@ void sched_forked(struct g *g, int32_t pid)
 	gtab_forked(g, pid);
 	pin_forked(g, m);
 	affinity_forked(g, m);
+	cputime_forked(g, m);
 	m->tid = pid;
 	m->spinning = false;
 	m->all_link = NULL;

@@ -110,6 +110,7 @@ struct g {
 	uint32_t index; /* in the G table */
 	struct g *link; /* next in a run queue or free list [its owner] */
 	_Atomic(struct m *) own_m; /* the only M that may run it, NULL: any (pin.h) */
+	_Atomic int64_t cpu;	   /* ns, up to when it last left the CPU (cputime.h) */
 	_Atomic uint16_t affinity; /* the number of its mask (affinity.h) [any] */
 
 	/* The one word that decides who wakes a parked G: 0, or the number of the park that may be
@@ -214,6 +215,8 @@ struct m {
 	struct p *nextp; /* handed over by whoever woke us [lock: via park] */
 	_Atomic(struct g *) curg;
 	struct g *locked_g; /* the only G that it may run, NULL: any (pin.h) [own] */
+	_Atomic int64_t cpu_mark; /* its clock at the last switch (cputime.h) [own] */
+	int64_t cpu_now;	  /* during a switch [own] */
 	uint16_t affinity;  /* what the kernel was told (affinity.h) [own] */
 	bool ending;	    /* its pinned G is gone [own, or who ended it] */
 	bool gone;	    /* takes no calls any more (each_m.c) [each_m_lock] */

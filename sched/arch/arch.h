@@ -68,6 +68,8 @@ enum arch_place arch_place(ucontext_t *uc);
 /* Set by the shim before any signal: this library's text, and whatever else counts as ours
  * (trampolines, ld.so, the vDSO). */
 extern uintptr_t arch_text_lo, arch_text_hi;
+/* Within that text, the symbols that stand for libc's: program code like what they call. */
+extern uintptr_t arch_app_lo, arch_app_hi;
 extern bool (*arch_foreign_place)(uintptr_t pc);
 /* Having noted a signal at ARCH_OURS: move the pc to where the note will be seen. */
 void arch_cut(ucontext_t *uc);

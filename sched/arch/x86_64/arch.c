@@ -97,6 +97,7 @@ extern const char arch_user_begin[], arch_user_end[], arch_user_fault[];
 extern const char arch_deliver_point[];
 
 uintptr_t arch_text_lo, arch_text_hi;
+uintptr_t arch_app_lo, arch_app_hi;
 bool (*arch_foreign_place)(uintptr_t pc);
 
 uintptr_t arch_pc(const ucontext_t *uc)
@@ -116,6 +117,8 @@ enum arch_place arch_place(ucontext_t *uc)
 	if (pc == (uintptr_t)arch_deliver_point)
 		return ARCH_DELIVER;
 	if (pc == (uintptr_t)arch_seam_leave)
+		return ARCH_APP;
+	if (pc >= arch_app_lo && pc < arch_app_hi)
 		return ARCH_APP;
 	if (pc >= arch_text_lo && pc < arch_text_hi)
 		return ARCH_OURS;

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* The CPU time of a G. See cputime.h. */
+#include "sched/cputime.h"
+
+#include <stddef.h>
+
+#include "sched/base/raw.h"
+#include "sched/gtab.h"
+#include "sched/proc.h"
+
+/* Of a clock id below 0: ~pid << 3, and in the low bits (linux/posix-timers.h) */
+enum { OF_THREAD = 4, SCHED_CLOCK = 2 };
+
+_Atomic bool cputime_counted;
+
+clockid_t cputime_kernel_clock(int32_t tid)
+{
+	return (clockid_t)((uint32_t)~tid << 3 | OF_THREAD | SCHED_CLOCK);
+}
+
+static int64_t kernel_ns(clockid_t clock)
+{
+	struct timespec ts = { 0, 0 };
+
+	raw2(SYS_clock_gettime, clock, &ts);
+	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
+static struct lock begin_lock;
+
+void cputime_begin(void)
+{
+	struct g *main = gtab_find((int32_t)raw0(SYS_getpid));
+
+	lock_acquire(&begin_lock);
+	if (!atomic_load(&cputime_counted)) {
+		if (main)
+			atomic_store(&main->cpu, kernel_ns(cputime_kernel_clock(main->tid)));
+		atomic_store(&cputime_counted, true);
+		for (struct m *m = sched.all_ms; m; m = m->all_link) {
+			int32_t tid = atomic_load(&m->tid);
+			int64_t unknown = CPUTIME_UNKNOWN, now;
+
+			now = tid ? kernel_ns(cputime_kernel_clock(tid)) : 0;
+			atomic_compare_exchange_strong(&m->cpu_mark, &unknown, now);
+		}
+	}
+	lock_release(&begin_lock);
+}
+
+int64_t cputime_of(const struct g *g)
+{
+	for (uint32_t tries = 1;; tries++) {
+		int64_t sum = atomic_load(&g->cpu), mark, now;
+		struct m *m = g->m;
+		bool on = m && atomic_load(&m->curg) == g;
+
+		if (!on) {
+			/* It may have left, or moved, meanwhile. */
+			if (sum == atomic_load(&g->cpu) && m == g->m)
+				return sum;
+			continue;
+		}
+		mark = atomic_load(&m->cpu_mark);
+		now = kernel_ns(cputime_kernel_clock(m->tid));
+		if (mark != CPUTIME_BUSY && mark == atomic_load(&m->cpu_mark) &&
+		    atomic_load(&m->curg) == g && sum == atomic_load(&g->cpu))
+			return mark == CPUTIME_UNKNOWN ? sum : sum + now - mark;
+		if (tries % 64 == 0)
+			raw0(SYS_sched_yield);
+	}
+}
+
+void cputime_leave(struct m *m, struct g *from)
+{
+	/* Before the clock is read: who has read a later time than we shall must see that it is void. */
+	int64_t mark = atomic_exchange(&m->cpu_mark, CPUTIME_BUSY);
+	int64_t now = kernel_ns(CLOCK_THREAD_CPUTIME_ID);
+
+	m->cpu_now = now;
+	if (from != &m->g0 && mark != CPUTIME_UNKNOWN)
+		atomic_fetch_add(&from->cpu, now - mark);
+}
+
+void cputime_enter(struct m *m)
+{
+	atomic_store(&m->cpu_mark, m->cpu_now);
+}
+
+void cputime_forked(struct g *g, struct m *m)
+{
+	atomic_store(&begin_lock.word, 0);
+	atomic_store(&cputime_counted, false);
+	atomic_store(&m->cpu_mark, CPUTIME_UNKNOWN);
+	atomic_store(&g->cpu, 0);
+}
