@@ -193,9 +193,8 @@ long sys_rseq(struct g *g, struct seam *s)
 
 long sys_sched_yield(struct g *g, struct seam *s)
 {
-	(void)s;
-	sched_yield_g(g);
-	return 0;
+	/* Whoever it waits for may be on another M, which waits for this CPU. */
+	return sched_yield_g(g) ? 0 : seam_raw(s);
 }
 
 static long exec_with_mask(struct g *g, struct seam *s)

@@ -756,22 +756,23 @@ static bool out_of_place(struct g *g)
 	return atomic_load_explicit(&g->own_m, memory_order_relaxed) && !g->m->locked_g;
 }
 
-void sched_yield_g(struct g *g)
+bool sched_yield_g(struct g *g)
 {
 	struct p *p = g->m->p;
 
 	if (out_of_place(g)) {
 		sched_move(g);
-		return;
+		return true;
 	}
 	run_timers(p);
 	if (runq_empty(&p->runq) && atomic_load_explicit(&sched.n_global, memory_order_relaxed) == 0)
-		return;
+		return false;
 	atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
 	/* Behind all others of this P; the ring full: behind all others at all. */
 	if (!runq_put(&p->runq, g, false))
 		globq_put(g);
 	leave_cpu(g);
+	return true;
 }
 
 void sched_move(struct g *g)

@@ -51,8 +51,8 @@ static inline void sched_leave(struct g *g)
 
 /* Put a G that clone made into the run queue of this P. */
 void sched_start(struct g *g);
-/* Give the P to others that are runnable, if any; G goes behind those of its P. */
-void sched_yield_g(struct g *g);
+/* Give the P to others that are runnable; G goes behind those of its P. False if there are none. */
+bool sched_yield_g(struct g *g);
 /* G has used up its slice: to the end of the global queue, so that no P keeps more than its share of
  * those that compute. */
 void sched_preempt_g(struct g *g);
