@@ -152,6 +152,33 @@ long sys_gettid(struct g *g, struct seam *s)
 	return g->tid;
 }
 
+/* A process, which any of its tids may name. */
+static struct seam name_process(const struct seam *s)
+{
+	struct seam t = *s;
+
+	if (t.arg[0] >= GTAB_TID_FIRST && gtab_find((int32_t)t.arg[0]))
+		t.arg[0] = raw0(SYS_getpid);
+	return t;
+}
+
+/* kill, rt_sigqueueinfo, getpgid, getsid, prlimit64 */
+long sys_of_process(struct g *g, struct seam *s)
+{
+	struct seam t = name_process(s);
+
+	(void)g;
+	return seam_raw(&t);
+}
+
+/* process_vm_readv, process_vm_writev, migrate_pages, move_pages */
+long sys_memory_of_process(struct g *g, struct seam *s)
+{
+	struct seam t = name_process(s);
+
+	return seam_call(g, &t, 0);
+}
+
 long sys_set_tid_address(struct g *g, struct seam *s)
 {
 	g->clear_tid = (int32_t *)s->arg[0];
