@@ -39,7 +39,11 @@ static void ask_set(uint32_t to)
 
 static void template_loop(void *arg)
 {
+	/* Signals are for others; what every M must do (each_m.c), it must do too. */
+	uint64_t most = ~(1ull << (SIG_KICK - 1));
+
 	(void)arg;
+	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &most, NULL, 8);
 	for (;;) {
 		uint32_t now = atomic_load(&ask);
 
@@ -75,8 +79,6 @@ long pin_template_clone(struct m *m, void (*fn)(void *))
 /* Pre: the calling M is as all others. */
 static int template_start(void)
 {
-	/* All are for others; what every M must do (each_m.c), it must do too. */
-	uint64_t most = ~(1ull << (SIG_KICK - 1)), none;
 	long r = 0;
 
 	if (pin_has_template())
@@ -85,9 +87,7 @@ static int template_start(void)
 	if (!pin_has_template()) {
 		if (!template)
 			template = sched_m_new();
-		raw4(SYS_rt_sigprocmask, SIG_SETMASK, &most, &none, 8);
 		r = template ? sched_clone_here(template, template_loop) : -ENOMEM;
-		raw4(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
 		if (!raw_failed(r))
 			atomic_store(&template_there, true);
 	}

@@ -234,11 +234,15 @@ long sched_clone_here(struct m *m, void (*fn)(void *))
 				    CLONE_PARENT_SETTID | CLONE_CHILD_SETTID |
 				    CLONE_CHILD_CLEARTID;
 
+	uint64_t all = ~0ull, mask;
 	long r;
 
+	/* It opens itself to signals when it is known and can take them (sched_m_started). */
 	each_m_lock();
+	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, 8);
 	r = arch_clone_m(flags, m->stack + m->stack_size, fn, m, (void *)m->g0.ctx.fs,
 			 (int32_t *)&m->tid);
+	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
 	each_m_unlock();
 	return r;
 }
