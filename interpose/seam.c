@@ -26,6 +26,7 @@ static seam_body *const bodies[] = {
 	[__NR_clock_getres] = sys_clock_getres,
 	[__NR_getrusage] = sys_getrusage,
 	[__NR_timer_create] = sys_timer_create,
+	[__NR_timer_settime] = sys_timer_settime,
 	[__NR_kill] = sys_of_process,
 	[__NR_rt_sigqueueinfo] = sys_of_process,
 	[__NR_getpgid] = sys_of_process,

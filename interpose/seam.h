@@ -54,7 +54,7 @@ seam_body sys_clone, sys_clone3, sys_exit, sys_futex, sys_sched_yield, sys_nanos
 seam_body sys_sched_setaffinity, sys_sched_getaffinity, sys_sched_setscheduler, sys_sched_setparam,
 	sys_sched_setattr, sys_setpriority, sys_ioprio_set, sys_ioprio_get;
 
-seam_body sys_clock_gettime, sys_clock_getres, sys_getrusage, sys_timer_create;
+seam_body sys_clock_gettime, sys_clock_getres, sys_getrusage, sys_timer_create, sys_timer_settime;
 
 seam_body sys_of_process, sys_memory_of_process, sys_get_robust_list, sys_open, sys_openat;
 
@@ -64,6 +64,7 @@ seam_body sys_futex_waitv, sys_set_ids;
 
 /* In a forked child. */
 void sys_ids_forked(void);
+void sys_timer_forked(void);
 
 /* These take G = NULL, too. */
 seam_body sys_mprotect, sys_munmap, sys_madvise, sys_pkey_mprotect, sys_mlock, sys_mlockall,

@@ -10,6 +10,7 @@
 
 #include "interpose/seam.h"
 #include "interpose/table.h"
+#include "sched/base/lock.h"
 #include "sched/base/raw.h"
 #include "sched/cputime.h"
 #include "sched/gtab.h"
@@ -92,29 +93,107 @@ static long own_clock(struct g *g, struct g *of, clockid_t *id)
 	int r = of == g ? pin_self(g) : pin_other(of);
 
 	if (r)
-		return r;
+		return r == -ESRCH ? -EINVAL : r;
 	m = of->m;
 	if (of != g && m && m != of->own_m && atomic_load(&m->curg) == of)
 		sig_kick(m, true);
 	m = of->own_m;
-	*id = cputime_kernel_clock(m ? m->tid : 0);
+	if (!m)
+		return -EINVAL;
+	*id = cputime_kernel_clock(m->tid);
 	return 0;
+}
+
+/* A time of OF's clock on that of its kernel thread, never 0. */
+static int64_t to_kernel(const struct g *of, int64_t ns)
+{
+	const struct m *m = atomic_load(&of->own_m);
+
+	if (m)
+		ns += raw_clock_ns(cputime_kernel_clock(m->tid)) - clock_now(of);
+	return ns > 0 ? ns : 1;
+}
+
+/* Which timers are on which G's clock; one that is forgotten takes absolute times for its kernel
+ * thread's. */
+enum { TIMERS_MAX = 256 };
+static struct {
+	int32_t id, tid;
+} timers[TIMERS_MAX];
+static _Atomic uint32_t n_timers;
+static struct lock timers_lock;
+
+static void timer_note(int32_t id, int32_t tid)
+{
+	uint32_t i = 0;
+
+	lock_acquire(&timers_lock);
+	while (i < n_timers && timers[i].id != id)
+		i++;
+	if (i < n_timers || (tid && n_timers < TIMERS_MAX)) {
+		timers[i].id = id;
+		timers[i].tid = tid;
+		n_timers += i == n_timers;
+	}
+	lock_release(&timers_lock);
+}
+
+/* NULL if the timer is on another clock, or its thread gone. */
+static struct g *timer_g(int32_t id)
+{
+	int32_t tid = 0;
+
+	lock_acquire(&timers_lock);
+	for (uint32_t i = 0; i < n_timers; i++)
+		if (timers[i].id == id)
+			tid = timers[i].tid;
+	lock_release(&timers_lock);
+	return tid ? gtab_find(tid) : NULL;
 }
 
 long sys_timer_create(struct g *g, struct seam *s)
 {
 	struct g *of = clock_g(g, (clockid_t)s->arg[0]);
 	struct seam t = *s;
-	clockid_t id;
+	clockid_t clock;
+	int32_t id;
 	long r;
 
 	if (of) {
-		r = own_clock(g, of, &id);
+		r = own_clock(g, of, &clock);
 		if (r)
 			return r;
-		t.arg[0] = id;
+		t.arg[0] = clock;
 	}
+	r = seam_raw(&t);
+	if (r == 0 && (of || n_timers) && !arch_copy_user(&id, (void *)s->arg[2], sizeof id))
+		timer_note(id, of ? of->tid : 0);
+	return r;
+}
+
+long sys_timer_settime(struct g *g, struct seam *s)
+{
+	struct seam t = *s;
+	struct itimerspec its;
+	struct g *of;
+	int64_t ns;
+
+	(void)g;
+	if (!(s->arg[1] & TIMER_ABSTIME) || !n_timers || !(of = timer_g((int32_t)s->arg[0])) ||
+	    arch_copy_user(&its, (void *)s->arg[2], sizeof its) ||
+	    seam_timespec(&its.it_value, &ns) || ns == 0)
+		return seam_raw(s);
+	ns = to_kernel(of, ns);
+	its.it_value.tv_sec = ns / 1000000000;
+	its.it_value.tv_nsec = ns % 1000000000;
+	t.arg[2] = (long)&its;
 	return seam_raw(&t);
+}
+
+void sys_timer_forked(void)
+{
+	atomic_store(&timers_lock.word, 0);
+	n_timers = 0; /* the kernel's are gone, too */
 }
 
 long seam_cpu_sleep(struct g *g, struct seam *s)
@@ -136,9 +215,9 @@ long seam_cpu_sleep(struct g *g, struct seam *s)
 		return r;
 	t.arg[0] = id;
 	if (s->arg[1] & TIMER_ABSTIME) {
-		ns += raw_clock_ns(id) - clock_now(of);
-		ts.tv_sec = ns > 0 ? ns / 1000000000 : 0;
-		ts.tv_nsec = ns > 0 ? ns % 1000000000 : 0;
+		ns = to_kernel(of, ns);
+		ts.tv_sec = ns / 1000000000;
+		ts.tv_nsec = ns % 1000000000;
 		t.arg[2] = (long)&ts;
 	}
 	return seam_call(g, &t, INTR);

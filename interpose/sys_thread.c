@@ -83,6 +83,7 @@ static long child_process(struct g *g, struct seam *s)
 		futex_forked();
 		each_m_forked();
 		sys_ids_forked();
+		sys_timer_forked();
 		sysmon_forked();
 		sched_forked(g, (int32_t)raw0(SYS_getpid));
 		sig_forked(g, g->tid);

@@ -313,7 +313,7 @@ ROW(HANDOFF, semtimedop,       INTR,           "waits in the kernel, no descript
 ROW(HANDOFF, fadvise64,        0,              "may wait for a disk, or walk a long file")
 ROW(KERNEL,  timer_create,     NONG,
 	"SIGEV_THREAD_ID takes a tid; the CPU clock of a thread")
-ROW(PASS,    timer_settime,    0,              "cannot block; the thread was named at timer_create")
+ROW(KERNEL,  timer_settime,    0,              "an absolute time on the CPU clock of a thread")
 ROW(PASS,    timer_gettime,    0,              "cannot block; the thread was named at timer_create")
 ROW(PASS,    timer_getoverrun, 0,              "cannot block; the thread was named at timer_create")
 ROW(PASS,    timer_delete,     0,              "cannot block; the thread was named at timer_create")

@@ -49,12 +49,15 @@ int main(void)
 	struct itimerspec limit = { .it_value = { 0, 20000000 }, .it_interval = { 0, 5000000 } };
 	pthread_t t, other;
 	timer_t timer;
-	sigset_t set;
+	sigset_t set, absolute;
 	int64_t start;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGRTMIN + 2);
+	sigemptyset(&absolute);
+	sigaddset(&absolute, SIGRTMIN + 3);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	pthread_sigmask(SIG_BLOCK, &absolute, NULL);
 	t = thread_start(run, NULL);
 	CHECK0(pthread_getcpuclockid(t, &theirs));
 	CHECK(timer_create(theirs, &ev, &timer) == 0);
@@ -64,6 +67,19 @@ int main(void)
 		CHECK(sigwaitinfo(&set, NULL) == SIGRTMIN + 2);
 	CHECK(clock_ns(theirs) - start >= 30000000);
 	CHECK(timer_delete(timer) == 0);
+
+	ev.sigev_signo = SIGRTMIN + 3;
+	CHECK(timer_create(theirs, &ev, &timer) == 0);
+	start = clock_ns(theirs) + 20000000;
+	limit = (struct itimerspec){ .it_value = { start / 1000000000, start % 1000000000 } };
+	CHECK(timer_settime(timer, TIMER_ABSTIME, &limit, NULL) == 0);
+	CHECK(sigwaitinfo(&absolute, NULL) == SIGRTMIN + 3);
+	CHECK(clock_ns(theirs) >= start);
+	limit.it_value = (struct timespec){ 0, 1 };
+	CHECK(timer_settime(timer, TIMER_ABSTIME, &limit, NULL) == 0);
+	CHECK(sigwaitinfo(&absolute, NULL) == SIGRTMIN + 3);
+	CHECK(timer_delete(timer) == 0);
+
 	other = thread_start(sleep_relative, NULL);
 	sleep_absolute(NULL);
 	thread_join(other);
