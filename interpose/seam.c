@@ -31,7 +31,6 @@ static seam_body *const bodies[] = {
 	[__NR_rt_sigqueueinfo] = sys_of_process,
 	[__NR_getpgid] = sys_of_process,
 	[__NR_getsid] = sys_of_process,
-	[__NR_prlimit64] = sys_of_process,
 	[__NR_process_vm_readv] = sys_memory_of_process,
 	[__NR_process_vm_writev] = sys_memory_of_process,
 	[__NR_migrate_pages] = sys_memory_of_process,

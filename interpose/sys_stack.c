@@ -28,6 +28,7 @@
 #include "interpose/seam.h"
 #include "interpose/table.h"
 #include "sched/base/raw.h"
+#include "sched/gtab.h"
 #include "sched/stack.h"
 
 /* Cycles: some 100 us, in which the kernel could provide 200 pages or so; and some 100 ms. */
@@ -170,12 +171,11 @@ long sys_mlockall(struct g *g, struct seam *s)
 
 long sys_prlimit64(struct g *g, struct seam *s)
 {
-	long who = s->arg[0], r = seam_raw(s);
+	long who = s->arg[0], r = sys_of_process(g, s);
 	struct rlimit l;
 
-	(void)g;
 	if (raw_failed(r) || !s->arg[2] || (s->arg[1] != RLIMIT_AS && s->arg[1] != RLIMIT_DATA) ||
-	    (who && who != raw0(SYS_getpid)))
+	    (who && who != raw0(SYS_getpid) && !gtab_find((int32_t)who)))
 		return r;
 	if (arch_copy_user(&l, (void *)s->arg[2], sizeof l) == 0 && l.rlim_cur != RLIM_INFINITY)
 		stack_suspend(true);
