@@ -47,6 +47,12 @@ static seam_body *const bodies[] = {
 	[__NR_tgkill] = sys_tgkill,
 	[__NR_tkill] = sys_tkill,
 	[__NR_rt_tgsigqueueinfo] = sys_rt_tgsigqueueinfo,
+	[__NR_kill] = sys_kill,
+	[__NR_rt_sigqueueinfo] = sys_rt_sigqueueinfo,
+	[__NR_signalfd] = sys_signalfd,
+	[__NR_signalfd4] = sys_signalfd4,
+	[__NR_timer_create] = sys_timer_create,
+	[__NR_timer_delete] = sys_timer_delete,
 	[__NR_fork] = sys_fork,
 	[__NR_sched_setaffinity] = sys_sched_setaffinity,
 	[__NR_sched_getaffinity] = sys_sched_getaffinity,
@@ -128,6 +134,9 @@ long seam_call(struct g *g, struct seam *s, int flags)
 		unsigned ran;
 		long r;
 
+		/* Told while it was not on an M: the call looks at the M's attn alone. */
+		if ((flags & INTR) && atomic_load(&g->attn))
+			atomic_fetch_or(&g->m->attn, ATTN_SIGNAL);
 		if (wait_expected(s, row))
 			sched_block_syscall(g);
 		else
@@ -171,6 +180,8 @@ long seam_dispatch(struct seam *s)
 				return sys_munmap(NULL, s);
 			if (s->nr == __NR_madvise)
 				return sys_madvise(NULL, s);
+			if (s->nr == __NR_tgkill)
+				return sys_tgkill(NULL, s);
 		}
 		return seam_raw(s);
 	}

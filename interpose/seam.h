@@ -13,7 +13,6 @@ long seam_raw(const struct seam *s);
 
 /* The raw call in S, the P free to go meanwhile. FLAGS (table.h) say whether signals end it. */
 long seam_call(struct g *g, struct seam *s, int flags);
-
 /* The program's timespec as ns: 0, -EFAULT or -EINVAL. */
 long seam_timespec(const void *user, int64_t *ns);
 
@@ -69,5 +68,8 @@ void sys_timer_forked(void);
 /* These take G = NULL, too. */
 seam_body sys_mprotect, sys_munmap, sys_madvise, sys_pkey_mprotect, sys_mlock, sys_mlockall,
 	sys_prlimit64;
+
+seam_body sys_signalfd, sys_signalfd4, sys_timer_create, sys_timer_delete,
+	sys_kill, sys_rt_sigqueueinfo;
 
 #endif

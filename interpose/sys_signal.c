@@ -7,6 +7,7 @@
 #include "sched/base/raw.h"
 #include "sched/gtab.h"
 #include "sched/signal.h"
+#include "sched/sigtimer.h"
 
 enum { SIGSET = 8 };
 
@@ -63,8 +64,12 @@ static long send(struct seam *s, int32_t tid, int sig, const siginfo_t *info)
 {
 	struct g *to = gtab_find(tid);
 
-	if (!to)
+	if (!to) {
+		/* The kernel thread of a main thread that has ended is still there, and runs others. */
+		if (tid == (int32_t)raw0(SYS_getpid) && sig >= 0 && sig <= 64)
+			return 0;
 		return seam_raw(s);
+	}
 	if (sig < 0 || sig > 64)
 		return -EINVAL;
 	if (sig == 0)
@@ -72,9 +77,9 @@ static long send(struct seam *s, int32_t tid, int sig, const siginfo_t *info)
 	return sig_send(to, info);
 }
 
-static siginfo_t from_me(int sig)
+static siginfo_t from_me(int sig, int code)
 {
-	siginfo_t info = {.si_signo = sig, .si_code = SI_TKILL};
+	siginfo_t info = {.si_signo = sig, .si_code = code};
 
 	info.si_pid = (pid_t)raw0(SYS_getpid);
 	info.si_uid = (uid_t)raw0(SYS_getuid);
@@ -83,7 +88,7 @@ static siginfo_t from_me(int sig)
 
 long sys_tgkill(struct g *g, struct seam *s)
 {
-	siginfo_t info = from_me((int)s->arg[2]);
+	siginfo_t info = from_me((int)s->arg[2], SI_TKILL);
 
 	(void)g;
 	if (s->arg[0] != info.si_pid)
@@ -93,10 +98,41 @@ long sys_tgkill(struct g *g, struct seam *s)
 
 long sys_tkill(struct g *g, struct seam *s)
 {
-	siginfo_t info = from_me((int)s->arg[1]);
+	siginfo_t info = from_me((int)s->arg[1], SI_TKILL);
 
 	(void)g;
 	return send(s, (int32_t)s->arg[0], (int)s->arg[1], &info);
+}
+
+/* To our own process a signal goes at once: the kernel would wake whichever M it likes, and the
+ * sender could go on before that M has said so. */
+static long send_process(struct g *g, struct seam *s, const siginfo_t *info)
+{
+	int sig = (int)s->arg[1];
+	struct seam t = *s;
+
+	if ((int32_t)s->arg[0] >= GTAB_TID_FIRST && gtab_find((int32_t)s->arg[0]))
+		t.arg[0] = raw0(SYS_getpid);
+	if (t.arg[0] == raw0(SYS_getpid) && sig >= 1 && sig <= 64 && sig_send_process(g->m, info))
+		return 0;
+	return seam_raw(&t);
+}
+
+long sys_kill(struct g *g, struct seam *s)
+{
+	siginfo_t info = from_me((int)s->arg[1], SI_USER);
+
+	return send_process(g, s, &info);
+}
+
+long sys_rt_sigqueueinfo(struct g *g, struct seam *s)
+{
+	siginfo_t info;
+
+	if (arch_copy_user(&info, (void *)s->arg[2], sizeof info))
+		return -EFAULT;
+	info.si_signo = (int)s->arg[1];
+	return send_process(g, s, &info);
 }
 
 long sys_rt_tgsigqueueinfo(struct g *g, struct seam *s)
@@ -196,4 +232,74 @@ long sys_sigaltstack(struct g *g, struct seam *s)
 	if (s->arg[1] && arch_copy_user((void *)s->arg[1], &old, sizeof old))
 		return -EFAULT;
 	return 0;
+}
+
+/* A signalfd reads the kernel's queue of the process. */
+static long signalfd(struct g *g, struct seam *s)
+{
+	uint64_t set;
+	long r = seam_raw(s);
+
+	if (!raw_failed(r) && arch_copy_user(&set, (void *)s->arg[1], sizeof set) == 0)
+		sig_mirror(g, set);
+	return r;
+}
+
+long sys_signalfd(struct g *g, struct seam *s)
+{
+	return signalfd(g, s);
+}
+
+long sys_signalfd4(struct g *g, struct seam *s)
+{
+	return signalfd(g, s);
+}
+
+/* The kernel's struct sigevent, whose end glibc's hides. */
+struct event {
+	union sigval value;
+	int32_t signo, notify, tid;
+	int32_t pad[11];
+};
+_Static_assert(sizeof(struct event) == 64, "size");
+
+long sys_timer_create(struct g *g, struct seam *s)
+{
+	struct seam t = *s;
+	struct event ev;
+	void *cookie;
+	int32_t id;
+	long r;
+
+	(void)g;
+	if (!s->arg[1])
+		return seam_raw(s);
+	if (arch_copy_user(&ev, (void *)s->arg[1], sizeof ev))
+		return -EFAULT;
+	if (ev.notify != (SIGEV_SIGNAL | SIGEV_THREAD_ID) || !gtab_find(ev.tid) || ev.signo < 1 ||
+	    ev.signo > 64)
+		return seam_raw(s);
+	cookie = sigtimer_new(ev.tid, ev.signo, ev.value);
+	if (!cookie)
+		return -EAGAIN;
+	ev.notify = SIGEV_SIGNAL;
+	ev.signo = SIG_CARRIER;
+	ev.value.sival_ptr = cookie;
+	t.arg[1] = (long)&ev;
+	r = seam_raw(&t);
+	if (r == 0 && arch_copy_user(&id, (void *)s->arg[2], sizeof id) == 0)
+		sigtimer_name(cookie, id);
+	else
+		sigtimer_drop(cookie);
+	return r;
+}
+
+long sys_timer_delete(struct g *g, struct seam *s)
+{
+	long r = seam_raw(s);
+
+	(void)g;
+	if (r == 0)
+		sigtimer_deleted((int32_t)s->arg[0]);
+	return r;
 }

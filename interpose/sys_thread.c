@@ -68,7 +68,7 @@ static long spawn(struct g *g, struct seam *s, uintptr_t stack_top)
 	g->vforked = true;
 	r = stack_top ? arch_clone_child(s, stack_top) : -EINVAL;
 	g->vforked = false;
-	sig_after_failed_exec();
+	sig_after_failed_exec(g);
 	return r;
 }
 
@@ -77,6 +77,7 @@ static long child_process(struct g *g, struct seam *s)
 	long r;
 
 	stack_fork_begin();
+	sig_before_fork();
 	r = seam_raw(s);
 	stack_fork_end();
 	if (r == 0) {
@@ -89,6 +90,7 @@ static long child_process(struct g *g, struct seam *s)
 		sig_forked(g, g->tid);
 		seam_name_forked(g);
 	}
+	sig_after_fork(g);
 	return r;
 }
 
@@ -143,6 +145,7 @@ long sys_clone3(struct g *g, struct seam *s)
 long sys_exit(struct g *g, struct seam *s)
 {
 	(void)s;
+	sig_exit(g);
 	futex_exit_robust(g);
 	sched_exit(g);
 }
@@ -231,7 +234,7 @@ static long exec_with_mask(struct g *g, struct seam *s)
 
 	sig_before_exec(g);
 	r = seam_raw(s);
-	sig_after_failed_exec();
+	sig_after_failed_exec(g);
 	return r;
 }
 

@@ -316,7 +316,7 @@ ROW(KERNEL,  timer_create,     NONG,
 ROW(KERNEL,  timer_settime,    0,              "an absolute time on the CPU clock of a thread")
 ROW(PASS,    timer_gettime,    0,              "cannot block; the thread was named at timer_create")
 ROW(PASS,    timer_getoverrun, 0,              "cannot block; the thread was named at timer_create")
-ROW(PASS,    timer_delete,     0,              "cannot block; the thread was named at timer_create")
+ROW(KERNEL,  timer_delete,     0,              "forgets the tid that timer_create was given")
 ROW(PASS,    clock_settime,    0,              "cannot block: clocks of the machine or the process")
 ROW(KERNEL,  clock_gettime,    NONG,
 	"the CPU clock of a thread names its tid; else at once")

@@ -129,7 +129,14 @@ struct g *gtab_find(int32_t tid)
 		if (!g || g->tid != tid)
 			return NULL;
 	}
-	return atomic_load_explicit(&g->status, memory_order_acquire) == G_FREE ? NULL : g;
+	return gtab_living(g) ? g : NULL;
+}
+
+bool gtab_living(const struct g *g)
+{
+	uint32_t status = atomic_load_explicit(&g->status, memory_order_acquire);
+
+	return status != G_FREE && status != G_DEAD;
 }
 
 void gtab_forked(struct g *self, int32_t tid)

@@ -31,6 +31,9 @@ void gtab_free(struct p *p, struct g *g);
 /* The living G with this tid, or NULL. */
 struct g *gtab_find(int32_t tid);
 
+/* Has G not ended yet? A G that is DEAD has no name any more, though its slot is still in use. */
+bool gtab_living(const struct g *g);
+
 /* How many are alive. */
 uint32_t gtab_alive(void);
 

@@ -12,6 +12,8 @@
 #include "sched/each_m.h"
 #include "sched/gtab.h"
 #include "sched/proc.h"
+#include "sched/sigpend.h"
+#include "sched/sigtimer.h"
 #include "sched/stack.h"
 
 #define BIT(sig) (1ull << ((sig) - 1))
@@ -23,13 +25,17 @@ static const uint64_t IGNORED_BY_DEFAULT = BIT(SIGCHLD) | BIT(SIGURG) | BIT(SIGW
 /* Always ours: arch_copy_user() meets addresses that are not there. */
 static const uint64_t COPY_FAULTS = BIT(SIGSEGV) | BIT(SIGBUS);
 static const uint64_t GLIBC_OWN = BIT(32) | BIT(33);
+static const uint64_t EVERYTHING = ~0ull;
 
 static struct lock sig_lock;
 static struct sig_action actions[65]; /* the program's [sig_lock] */
 static uint64_t shadowed; /* kernel disposition is ours although the program's is DFL or IGN */
 static struct sigpend process_pending; /* [sig_lock] */
-static struct sigq *free_q;	       /* [sig_lock] */
 static int32_t pid;
+
+/* Signals that some signalfd asks the kernel for; those of them that the kernel keeps, because every
+ * G blocks them; and those that it keeps or may be about to [all: sig_lock, read by all]. */
+static _Atomic uint64_t mirrored, kept, keeping;
 
 static void handler(int sig, siginfo_t *info, void *uc);
 
@@ -55,7 +61,7 @@ static void install_locked(int sig)
 		.mask = ~0ull,
 	};
 
-	if (sig == SIG_KICK) {
+	if (sig == SIG_KICK || sig == SIG_CARRIER) {
 		kernel_action(sig, &ours);
 		return;
 	}
@@ -86,6 +92,22 @@ static void shadow(uint64_t set)
 	lock_release(&sig_lock);
 }
 
+static bool ignored(int sig)
+{
+	const struct sig_action *a = &actions[sig];
+
+	return a->handler == (void (*)(void))SIG_IGN ||
+	       (a->handler == (void (*)(void))SIG_DFL && (BIT(sig) & IGNORED_BY_DEFAULT));
+}
+
+/* To ignore a signal is to forget it where it is pending, too. */
+static void flush_locked(int sig)
+{
+	sigpend_flush(&process_pending, BIT(sig));
+	for (uint32_t i = 0; i < gtab_top(); i++)
+		sigpend_flush(&gtab_slot(i)->pending, BIT(sig));
+}
+
 long sig_set_action(int sig, const struct sig_action *act, struct sig_action *old)
 {
 	if (sig < 1 || sig > 64 || (act && (BIT(sig) & UNBLOCKABLE)))
@@ -97,6 +119,8 @@ long sig_set_action(int sig, const struct sig_action *act, struct sig_action *ol
 		actions[sig] = *act;
 		actions[sig].mask &= ~UNBLOCKABLE;
 		install_locked(sig);
+		if (ignored(sig))
+			flush_locked(sig);
 	}
 	lock_release(&sig_lock);
 	return 0;
@@ -104,74 +128,23 @@ long sig_set_action(int sig, const struct sig_action *act, struct sig_action *ol
 
 /* ---- pending sets -------------------------------------------------------------------------- */
 
-static bool put_locked(struct sigpend *p, const siginfo_t *info)
-{
-	int sig = info->si_signo;
-	struct sigq *q;
-
-	/* Ordinary signals are pending once. */
-	if (sig < 32 && (atomic_load(&p->set) & BIT(sig)))
-		return true;
-	if (!free_q) {
-		struct sigq *chunk = mem_pages(MEM_PAGE);
-
-		if (!chunk)
-			return false;
-		for (size_t i = 0; i < MEM_PAGE / sizeof *chunk; i++) {
-			chunk[i].next = free_q;
-			free_q = &chunk[i];
-		}
-	}
-	q = free_q;
-	free_q = q->next;
-	q->info = *info;
-	q->next = NULL;
-	if (p->tail)
-		p->tail->next = q;
-	else
-		p->head = q;
-	p->tail = q;
-	atomic_fetch_or(&p->set, BIT(sig));
-	return true;
-}
-
-/* The lowest signal of SET that is pending in P. */
-static bool take_locked(struct sigpend *p, uint64_t set, siginfo_t *info)
-{
-	uint64_t have = atomic_load(&p->set) & set;
-	struct sigq **at, *q;
-	int sig;
-	bool more = false;
-
-	if (!have)
-		return false;
-	/* Faults and the cancel signal before all others. */
-	sig = have & BIT(32) ? 32 : __builtin_ctzll(have) + 1;
-	for (at = &p->head; *at && (*at)->info.si_signo != sig;)
-		at = &(*at)->next;
-	q = *at;
-	*at = q->next;
-	p->tail = NULL;
-	for (struct sigq *r = p->head; r; r = r->next) {
-		more |= r->info.si_signo == sig;
-		p->tail = r;
-	}
-	if (!more)
-		atomic_fetch_and(&p->set, ~BIT(sig));
-	*info = q->info;
-	q->next = free_q;
-	free_q = q;
-	return true;
-}
-
-uint64_t sig_pending(const struct g *g)
+static uint64_t pending(const struct g *g)
 {
 	return atomic_load(&g->pending.set) | atomic_load(&process_pending.set);
 }
 
+uint64_t sig_pending(const struct g *g)
+{
+	uint64_t kernel = 0;
+
+	if (atomic_load(&kept))
+		raw2(SYS_rt_sigpending, &kernel, sizeof kernel);
+	return pending(g) | kernel;
+}
+
 bool sig_deliverable(const struct g *g)
 {
-	return sig_pending(g) & ~atomic_load(&g->sigmask);
+	return pending(g) & ~atomic_load(&g->sigmask);
 }
 
 static bool take(struct g *g, uint64_t set, siginfo_t *info)
@@ -179,7 +152,7 @@ static bool take(struct g *g, uint64_t set, siginfo_t *info)
 	bool got;
 
 	lock_acquire(&sig_lock);
-	got = take_locked(&g->pending, set, info) || take_locked(&process_pending, set, info);
+	got = sigpend_take(&g->pending, set, info) || sigpend_take(&process_pending, set, info);
 	lock_release(&sig_lock);
 	return got;
 }
@@ -211,96 +184,297 @@ static void notify(struct g *g)
 		sig_kick(m, false);
 }
 
-static bool ignored(int sig)
+/* Does G take SIG now: by a handler, or because it sigwaits for it? */
+static bool takes(const struct g *g, uint64_t bit)
 {
-	const struct sig_action *a = &actions[sig];
-
-	return a->handler == (void (*)(void))SIG_IGN ||
-	       (a->handler == (void (*)(void))SIG_DFL && (BIT(sig) & IGNORED_BY_DEFAULT));
+	return gtab_living(g) &&
+	       (!(atomic_load(&g->sigmask) & bit) || (atomic_load(&g->sigwait) & bit));
 }
+
+/* Who shall take a signal of the process: as in the kernel the main thread first, then the current
+ * one, then any. NULL when all block it. */
+static struct g *find_taker(uint64_t bit)
+{
+	struct g *g = gtab_find(pid);
+
+	if (g && takes(g, bit))
+		return g;
+	g = self_g;
+	if (g && takes(g, bit))
+		return g;
+	for (uint32_t i = 0; i < gtab_top(); i++)
+		if (takes(gtab_slot(i), bit))
+			return gtab_slot(i);
+	return NULL;
+}
+
+/* ---- signals that the kernel keeps ---------------------------------------------------------- */
+/*
+ * A signalfd reads the kernel's queue. So a signal that some signalfd asks for (mirrored), and that
+ * every G blocks, is left to the kernel: all Ms are told to block it. One that comes to an M all the
+ * same is blocked there and sent again, until it lies in the process's queue. Who opens its mask to a
+ * signal that is kept takes it back: its M unblocks it, and one unblocked M is enough.
+ *
+ * KEEPING is set under sig_lock, then the masks are looked at; a G changes its mask, then looks at
+ * KEEPING (both seq_cst): one of the two sees the other. KEPT is what was found to be blocked by all:
+ * Ms block no more than that.
+ */
+
+static void block_here(struct m *m, uint64_t set)
+{
+	atomic_fetch_or(&m->kernel_mask, set);
+	raw4(SYS_rt_sigprocmask, SIG_BLOCK, &set, NULL, 8);
+}
+
+/* Do all Gs block SIG? Then it is kept. */
+static bool keep_locked(int sig)
+{
+	atomic_fetch_or(&keeping, BIT(sig));
+	if (find_taker(BIT(sig))) {
+		atomic_fetch_and(&keeping, ~BIT(sig));
+		return false;
+	}
+	atomic_fetch_or(&kept, BIT(sig));
+	return true;
+}
+
+/* Send INFO to our process. The kernel lets only the group's leader say that it, or another, sent it;
+ * from elsewhere it becomes a queued signal of the same sender. */
+static bool send_again(const siginfo_t *info)
+{
+	siginfo_t as = *info;
+	long r = raw3(SYS_rt_sigqueueinfo, pid, info->si_signo, info);
+
+	if (r != -EPERM)
+		return r == 0;
+	if ((info->si_code == SI_USER || info->si_code == SI_TKILL) && info->si_pid == pid)
+		return raw2(SYS_kill, pid, info->si_signo) == 0;
+	as.si_code = SI_QUEUE;
+	return raw3(SYS_rt_sigqueueinfo, pid, info->si_signo, &as) == 0;
+}
+
+/* Leave INFO to the kernel, if a signalfd may ask for it and no G takes it. False: it is ours. */
+static bool leave_to_kernel_locked(struct m *m, const siginfo_t *info)
+{
+	int sig = info->si_signo;
+
+	if (!(atomic_load(&mirrored) & BIT(sig)) || !keep_locked(sig))
+		return false;
+	block_here(m, BIT(sig));
+	return send_again(info);
+}
+
+/* G has opened its mask, or a sigwait, to OPENED. */
+static void take_back(struct g *g, uint64_t opened)
+{
+	struct m *m = g->m;
+
+	lock_acquire(&sig_lock);
+	opened &= atomic_load(&keeping);
+	atomic_fetch_and(&keeping, ~opened);
+	atomic_fetch_and(&kept, ~opened);
+	lock_release(&sig_lock);
+	if (!opened)
+		return;
+	if (m->ring_full)
+		sig_drain(m);
+	atomic_fetch_and(&m->kernel_mask, ~opened);
+	/* What is pending comes right here, into the ring. */
+	raw4(SYS_rt_sigprocmask, SIG_UNBLOCK, &opened, NULL, 8);
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+/* Make the other Ms block what is kept, which each does on every kick: a signal sent from now on is
+ * in the kernel's queue at once. */
+static void tell_ms(struct m *self)
+{
+	each_m_call(self, nothing, NULL);
+}
+
+/* The kernel is to keep what of SET all Gs block. */
+static void keep(struct g *g, uint64_t set)
+{
+	uint64_t here = 0, left;
+	siginfo_t info;
+
+	lock_acquire(&sig_lock);
+	for (int sig = 1; sig <= 64; sig++)
+		if ((set & BIT(sig)) && keep_locked(sig))
+			here |= BIT(sig);
+	left = here;
+	if (here)
+		block_here(g->m, here);
+	while (sigpend_take(&process_pending, left, &info)) {
+		if (send_again(&info))
+			continue;
+		sigpend_put(&process_pending, &info);
+		left &= ~BIT(info.si_signo);
+	}
+	lock_release(&sig_lock);
+	if (here)
+		tell_ms(g->m);
+}
+
+void sig_mirror(struct g *g, uint64_t set)
+{
+	set &= ~(UNBLOCKABLE | FAULTS | GLIBC_OWN);
+	atomic_fetch_or(&mirrored, set);
+	keep(g, set);
+}
+
+/* ---- sending, continued --------------------------------------------------------------------- */
 
 long sig_send(struct g *g, const siginfo_t *info)
 {
-	bool ok;
+	uint64_t bit = BIT(info->si_signo);
+	struct g *self = self_g;
+	bool ok = true;
 
 	if (info->si_signo == dump_signal()) {
 		dump_request();
 		return 0;
 	}
-	if (ignored(info->si_signo) && !(atomic_load(&g->sigmask) & BIT(info->si_signo)) &&
-	    !(atomic_load(&g->sigwait) & BIT(info->si_signo)))
-		return 0;
 	lock_acquire(&sig_lock);
-	ok = put_locked(&g->pending, info);
+	/* The G may have ended since it was found; sig_exit() has the lock when it does. */
+	if (g->sigend || !gtab_living(g) || (ignored(info->si_signo) && !(atomic_load(&g->sigmask) & bit))) {
+		lock_release(&sig_lock);
+		return 0;
+	}
+	/* Its own signalfd is to show it: nearly right is to make it one of the process's. */
+	if (self && !takes(g, bit) && leave_to_kernel_locked(self->m, info)) {
+		lock_release(&sig_lock);
+		return 0;
+	}
+	ok = sigpend_put(&g->pending, info);
 	lock_release(&sig_lock);
 	if (!ok)
 		return -EAGAIN;
-	if (!(atomic_load(&g->sigmask) & BIT(info->si_signo)) ||
-	    (atomic_load(&g->sigwait) & BIT(info->si_signo)))
+	if (takes(g, bit))
 		notify(g);
 	return 0;
 }
 
-static bool alive(const struct g *g)
-{
-	uint32_t s = atomic_load(&g->status);
-
-	return s != G_FREE && s != G_DEAD;
-}
-
-/* A signal for the process: pending, and some G that may take it is told. */
-static void post(const siginfo_t *info)
+/* A signal for the process, noted on M: pending, and some G that may take it is told. */
+static void post(struct m *m, const siginfo_t *info)
 {
 	uint64_t bit = BIT(info->si_signo);
-	struct g *self = self_g, *best = NULL;
+	struct g *to;
 
-	for (uint32_t i = 0; i < gtab_top(); i++) {
-		struct g *g = gtab_slot(i);
+	if (info->si_signo == SIG_CARRIER) {
+		siginfo_t meant;
+		int32_t tid = info->si_code == SI_TIMER ? sigtimer_route(info, &meant) : 0;
 
-		if (alive(g) && (atomic_load(&g->sigwait) & bit)) {
-			best = g;
-			break;
-		}
-	}
-	if (!best && self && alive(self) && !(atomic_load(&self->sigmask) & bit))
-		best = self;
-	for (uint32_t i = 0; !best && i < gtab_top(); i++) {
-		struct g *g = gtab_slot(i);
-
-		if (alive(g) && !(atomic_load(&g->sigmask) & bit))
-			best = g;
-	}
-	if (best && ignored(info->si_signo) && !(atomic_load(&best->sigwait) & bit))
+		to = tid ? gtab_find(tid) : NULL;
+		if (to)
+			sig_send(to, &meant);
 		return;
+	}
 	lock_acquire(&sig_lock);
-	put_locked(&process_pending, info);
+	to = find_taker(bit);
+	if ((to && ignored(info->si_signo) && !(atomic_load(&to->sigmask) & bit)) ||
+	    (!to && leave_to_kernel_locked(m, info))) {
+		lock_release(&sig_lock);
+		return;
+	}
+	sigpend_put(&process_pending, info);
 	lock_release(&sig_lock);
-	if (best)
-		notify(best);
+	/* Looked for again: a G that changes its mask does so first, and then looks at what is pending. */
+	atomic_thread_fence(memory_order_seq_cst);
+	to = find_taker(bit);
+	if (to)
+		notify(to);
+}
+
+bool sig_send_process(struct m *m, const siginfo_t *info)
+{
+	int sig = info->si_signo;
+	uint64_t bit = BIT(sig);
+
+	/* What has no handler of ours behind it, and what the kernel keeps, is the kernel's. */
+	if ((bit & (UNBLOCKABLE | GLIBC_OWN)) || sig == dump_signal() || ((atomic_load(&mirrored) | atomic_load(&keeping)) & bit) ||
+	    !(has_handler(&actions[sig]) || (shadowed & bit)))
+		return false;
+	post(m, info);
+	return true;
+}
+
+/* G, which had been told of signals of the process, takes CLOSED no more: somebody else must. */
+static void retarget(struct g *g, uint64_t closed)
+{
+	uint64_t set = closed & atomic_load(&process_pending.set);
+
+	for (int sig = 1; set && sig <= 64; sig++) {
+		struct g *to;
+
+		if (!(set & BIT(sig)))
+			continue;
+		set &= ~BIT(sig);
+		to = find_taker(BIT(sig));
+		if (to && to != g)
+			notify(to);
+	}
+}
+
+/* Everything that follows from another mask, but for the delivery. */
+static void change_mask(struct g *g, uint64_t mask)
+{
+	uint64_t old = atomic_load_explicit(&g->sigmask, memory_order_relaxed);
+
+	atomic_store(&g->sigmask, mask);
+	if (old & ~mask & atomic_load(&keeping))
+		take_back(g, old & ~mask);
+	if (pending(g) & ~mask)
+		atomic_fetch_or(&g->attn, ATTN_SIGNAL);
+	if (mask & ~old & atomic_load(&process_pending.set))
+		retarget(g, mask & ~old);
 }
 
 void sig_set_mask(struct g *g, uint64_t mask)
 {
+	uint64_t closed;
+
 	mask &= ~UNBLOCKABLE;
 	/* Everything blocked is glibc about to make or end a thread: not for long, not worth a system
 	 * call per signal. */
 	if ((mask & GLIBC_OWN) != GLIBC_OWN)
 		shadow(mask);
-	atomic_store(&g->sigmask, mask);
-	if (sig_pending(g) & ~mask)
-		atomic_fetch_or(&g->attn, ATTN_SIGNAL);
+	closed = mask & ~atomic_load(&g->sigmask) & atomic_load(&mirrored) & ~atomic_load(&kept);
+	change_mask(g, mask);
+	if (closed)
+		keep(g, closed);
+}
+
+void sig_exit(struct g *g)
+{
+	sig_set_mask(g, EVERYTHING);
+	lock_acquire(&sig_lock);
+	g->sigend = true;
+	sigpend_flush(&g->pending, EVERYTHING);
+	lock_release(&sig_lock);
 }
 
 /* ---- delivering ---------------------------------------------------------------------------- */
 
+/* What the kernel does with SIG where there is no handler: it ends or stops the process. */
 static void default_action(int sig)
 {
 	static const struct sig_action dfl;
+	uint64_t bit = BIT(sig);
 
-	if (BIT(sig) & IGNORED_BY_DEFAULT)
+	if (bit & IGNORED_BY_DEFAULT)
 		return;
 	kernel_action(sig, &dfl);
 	raw3(SYS_tgkill, pid, raw0(SYS_gettid), sig);
+	/* In a handler it is blocked. */
+	raw4(SYS_rt_sigprocmask, SIG_UNBLOCK, &bit, NULL, 8);
+	/* Only stopped, and continued. */
+	lock_acquire(&sig_lock);
+	install_locked(sig);
+	lock_release(&sig_lock);
 }
 
 /* Put INFO's handler on G, which was interrupted at UC. */
@@ -336,7 +510,10 @@ static void inject(struct g *g, ucontext_t *uc, const siginfo_t *info)
 	mask |= a.mask;
 	if (!(a.flags & SA_NODEFER))
 		mask |= BIT(sig);
-	atomic_store(&g->sigmask, mask);
+	change_mask(g, mask);
+	/* One more: it comes when the handler has just begun, as the kernel would stack them. */
+	if (sig_deliverable(g))
+		sig_kick(g->m, false);
 }
 
 static struct m *this_m(void)
@@ -349,29 +526,52 @@ static struct m *this_m(void)
 	return NULL;
 }
 
+/* A full ring: the kernel keeps the rest until it is drained (resume_mask). */
 static void ring_put(struct m *m, const siginfo_t *info)
 {
 	uint32_t tail = atomic_load_explicit(&m->ring_tail, memory_order_relaxed);
 
-	if (tail - atomic_load(&m->ring_head) == SIGRING)
-		return; /* as the kernel drops what it cannot queue */
 	m->ring[tail % SIGRING] = *info;
-	atomic_store_explicit(&m->ring_tail, tail + 1, memory_order_release);
+	atomic_store_explicit(&m->ring_tail, ++tail, memory_order_release);
 	atomic_fetch_or(&m->attn, ATTN_RING);
+	if (tail - atomic_load(&m->ring_head) == SIGRING)
+		m->ring_full = true;
 }
 
-void sig_drain(struct m *m)
+/* The mask that M's kernel thread shall have when it is not in a handler of ours. A full ring stays
+ * open to the kick, without which nobody would look at it. */
+static uint64_t resume_mask(const struct m *m)
 {
+	return m->ring_full ? ~(BIT(SIG_KICK) | FAULTS | UNBLOCKABLE) : atomic_load(&m->kernel_mask);
+}
+
+/* M's notes are posted. True if the kernel's mask is to be opened again. */
+static bool drain(struct m *m)
+{
+	bool was_full;
+
 	atomic_fetch_and(&m->attn, ~(uint32_t)(ATTN_RING | ATTN_SIGNAL));
 	for (;;) {
 		uint32_t head = atomic_load_explicit(&m->ring_head, memory_order_relaxed);
 		siginfo_t info;
 
 		if (head == atomic_load_explicit(&m->ring_tail, memory_order_acquire))
-			return;
+			break;
 		info = m->ring[head % SIGRING];
 		atomic_store_explicit(&m->ring_head, head + 1, memory_order_release);
-		post(&info);
+		post(m, &info);
+	}
+	was_full = m->ring_full;
+	m->ring_full = false;
+	return was_full;
+}
+
+void sig_drain(struct m *m)
+{
+	while (drain(m)) {
+		uint64_t mask = resume_mask(m);
+
+		raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
 	}
 }
 
@@ -383,65 +583,15 @@ static bool may_preempt(const struct g *g, const ucontext_t *uc)
 	return g->stack_lo && sp <= g->stack_hi && sp > g->stack_lo + 4096 + need;
 }
 
-/* One level of every signal: on M's own signal stack, all signals blocked. */
-static void handler(int sig, siginfo_t *info, void *v)
+/* SIG, which is no fault, found M at PLACE, running G or nobody. */
+static void take_note(struct m *m, struct g *g, int sig, const siginfo_t *info, ucontext_t *uc,
+		      enum arch_place place)
 {
-	ucontext_t *uc = v;
-	struct g *g = self_g;
-	enum arch_place place = arch_place(uc);
-	bool fault = (BIT(sig) & FAULTS) && info->si_code > 0;
-	struct m *m;
 	siginfo_t taken;
 
-	if (g && g->vforked) {
-		if (sig == SIG_KICK)
-			each_m_attend(g->m);
-		return;
-	}
-	if (sig == dump_signal()) {
-		dump_request();
-		return;
-	}
-	/* The scheduler reads the clock in the vDSO, which is not our text. */
-	if (place == ARCH_APP && g && atomic_load_explicit(&g->m->in_sched, memory_order_relaxed))
-		place = ARCH_OURS;
-	if (fault && place != ARCH_APP) {
-		static const struct sig_action dfl;
-
-		if (arch_fix_fault(uc))
-			return;
-		kernel_action(sig, &dfl);
-		throw("signal %d at %p, address %p", sig, (void *)arch_pc(uc), info->si_addr);
-	}
-	m = g ? g->m : this_m();
-	if (!m) {
-		/* A plain kernel thread of the program. */
-		if (sig != SIG_KICK && has_handler(&actions[sig]))
-			((void (*)(int, siginfo_t *, void *))actions[sig].handler)(sig, info, v);
-		return;
-	}
-	if (sig == SIG_KICK)
-		each_m_attend(m);
-	if (fault) {
-		static const struct sig_action dfl;
-
-		/* A guard that is no mapping is not found; glibc's is there, without access. */
-		if (sig == SIGSEGV && info->si_code == SEGV_MAPERR &&
-		    stack_contains((uintptr_t)info->si_addr))
-			info->si_code = SEGV_ACCERR;
-		if (has_handler(&actions[sig]) && !(atomic_load(&g->sigmask) & BIT(sig)))
-			inject(g, uc, info);
-		else
-			kernel_action(sig, &dfl); /* and it faults again */
-		return;
-	}
-	if (place == ARCH_DELIVER && m->deliver) {
+	if (place == ARCH_DELIVER && m->deliver && sig == SIG_KICK) {
 		struct sigq *q = m->deliver;
 
-		if (sig != SIG_KICK) {
-			ring_put(m, info);
-			return;
-		}
 		m->deliver = NULL;
 		inject(g, uc, &q->info);
 		return;
@@ -458,16 +608,75 @@ static void handler(int sig, siginfo_t *info, void *v)
 		return;
 	}
 	/* The program's own code, on a G. */
-	if (sig != SIG_KICK) {
-		post(info);
-	}
-	sig_drain(m);
-	if (take(g, ~atomic_load(&g->sigmask), &taken)) {
+	if (sig != SIG_KICK)
+		post(m, info);
+	drain(m);
+	if (take(g, ~atomic_load(&g->sigmask), &taken))
 		inject(g, uc, &taken);
+	else if ((atomic_load(&m->attn) & ATTN_PREEMPT) && may_preempt(g, uc))
+		arch_inject(uc, 0, NULL, NULL, 0, 0, &g->alt);
+}
+
+static void fault_in_program(struct g *g, int sig, siginfo_t *info, ucontext_t *uc)
+{
+	static const struct sig_action dfl;
+
+	/* A guard that is no mapping is not found; glibc's is there, without access. */
+	if (sig == SIGSEGV && info->si_code == SEGV_MAPERR && stack_contains((uintptr_t)info->si_addr))
+		info->si_code = SEGV_ACCERR;
+	if (has_handler(&actions[sig]) && !(atomic_load(&g->sigmask) & BIT(sig)))
+		inject(g, uc, info);
+	else
+		kernel_action(sig, &dfl); /* and it faults again */
+}
+
+/* One level of every signal: on M's own signal stack, all signals blocked. */
+static void handler(int sig, siginfo_t *info, void *v)
+{
+	ucontext_t *uc = v;
+	struct g *g = self_g;
+	enum arch_place place = arch_place(uc);
+	bool fault = (BIT(sig) & FAULTS) && info->si_code > 0;
+	struct m *m;
+	uint64_t mask;
+
+	if (sig == dump_signal()) {
+		dump_request();
 		return;
 	}
-	if ((atomic_load(&m->attn) & ATTN_PREEMPT) && may_preempt(g, uc))
-		arch_inject(uc, 0, NULL, NULL, 0, 0, &g->alt);
+	/* The scheduler reads the clock in the vDSO, which is not our text. */
+	if (place == ARCH_APP && g && atomic_load_explicit(&g->m->in_sched, memory_order_relaxed))
+		place = ARCH_OURS;
+	if (fault && place != ARCH_APP) {
+		static const struct sig_action dfl;
+
+		if (arch_fix_fault(uc))
+			return;
+		kernel_action(sig, &dfl);
+		throw("signal %d at %p, address %p", sig, (void *)arch_pc(uc), info->si_addr);
+	}
+	/* A vfork child has its parent's memory, but it is not its parent. */
+	if (g && g->vforked && raw0(SYS_getpid) != pid)
+		m = NULL;
+	else
+		m = g ? g->m : this_m();
+	if (!m) {
+		/* Or a plain kernel thread of the program. */
+		if (sig != SIG_KICK && has_handler(&actions[sig]))
+			((void (*)(int, siginfo_t *, void *))actions[sig].handler)(sig, info, v);
+		return;
+	}
+	if (sig == SIG_KICK)
+		each_m_attend(m);
+	if (fault && g)
+		fault_in_program(g, sig, info, uc);
+	else
+		take_note(m, g, sig, info, uc, place);
+	/* The kernel puts back what the frame says. */
+	if (sig == SIG_KICK)
+		atomic_store(&m->kernel_mask, atomic_load(&kept));
+	mask = resume_mask(m);
+	mem_copy(&uc->uc_sigmask, &mask, sizeof mask);
 }
 
 unsigned sig_deliver(struct g *g, bool *restart)
@@ -518,21 +727,22 @@ int sched_attend(struct seam *s)
 	return 1;
 }
 
-/* UC is about to be resumed by rt_sigreturn on this M: mask and stack are what holds here. A signal
- * that has become deliverable is to arrive just after. */
+/* UC is about to be resumed by rt_sigreturn on this M: mask and stack are what holds here. From the
+ * last look on, signals wait in the kernel and arrive just after. */
 static void before_sigreturn(struct g *g, ucontext_t *uc)
 {
 	struct m *m = g->m;
-	uint64_t kick = BIT(SIG_KICK), none = 0;
+	uint64_t mask;
 
-	mem_copy(&uc->uc_sigmask, &none, sizeof none);
+	raw4(SYS_rt_sigprocmask, SIG_BLOCK, &EVERYTHING, NULL, 8);
+	drain(m);
+	mask = resume_mask(m);
+	mem_copy(&uc->uc_sigmask, &mask, sizeof mask);
 	uc->uc_stack.ss_sp = m->sigstack;
 	uc->uc_stack.ss_size = m->sigstack_size;
 	uc->uc_stack.ss_flags = 0;
-	if (sig_deliverable(g)) {
-		raw4(SYS_rt_sigprocmask, SIG_BLOCK, &kick, NULL, 8);
+	if (sig_deliverable(g))
 		sig_kick(m, false);
-	}
 }
 
 /* Called by arch_injected_return() when a handler has returned. */
@@ -544,11 +754,10 @@ void sig_return(ucontext_t *uc)
 
 	sched_enter(g);
 	mem_copy(&mask, &uc->uc_sigmask, sizeof mask);
-	atomic_store(&g->sigmask, mask & ~UNBLOCKABLE);
+	change_mask(g, mask & ~UNBLOCKABLE);
 	g->alt.sp = (uintptr_t)uc->uc_stack.ss_sp;
 	g->alt.size = uc->uc_stack.ss_size;
 	g->alt.flags = uc->uc_stack.ss_flags & ~SS_ONSTACK;
-	sig_drain(g->m);
 	before_sigreturn(g, uc);
 	sched_leave(g);
 }
@@ -561,42 +770,54 @@ void sched_preempted(ucontext_t *uc)
 	struct m *m = sched_enter(g);
 
 	atomic_fetch_and(&m->attn, ~(uint32_t)ATTN_PREEMPT);
-	sched_preempt_g(g);
-	sig_drain(g->m);
+	sched_yield_g(g);
 	before_sigreturn(g, uc);
 	sched_leave(g);
 }
 
 /* ---- waiting ------------------------------------------------------------------------------- */
 
+/* G's sigwait for SET is over; what else of SET came meanwhile is for another to take. */
+static void end_wait(struct g *g, uint64_t set)
+{
+	atomic_store(&g->sigwait, 0);
+	set &= atomic_load(&g->sigmask);
+	if (set & atomic_load(&process_pending.set))
+		retarget(g, set);
+	set &= atomic_load(&mirrored) & ~atomic_load(&kept);
+	if (set)
+		keep(g, set);
+}
+
 long sig_wait(struct g *g, uint64_t set, siginfo_t *info, int64_t deadline)
 {
-	for (;;) {
-		uint64_t seq;
-		int32_t r;
+	long r = 0;
 
-		atomic_store(&g->sigwait, set);
-		seq = park_prepare(g, WAIT_SIGNAL, 0);
-		if (take(g, set, info)) {
-			atomic_store(&g->sigwait, 0);
-			if (!park_cancel(g, seq))
-				park(g);
-			return info->si_signo;
-		}
-		if (sig_deliverable(g) && park_cancel(g, seq)) {
-			atomic_store(&g->sigwait, 0);
-			return -EINTR;
-		}
-		r = deadline == INT64_MAX ? park(g) : park_until(g, seq, deadline);
-		atomic_store(&g->sigwait, 0);
-		atomic_fetch_and(&g->attn, ~(uint32_t)ATTN_SIGNAL);
-		if (take(g, set, info))
-			return info->si_signo;
-		if (r == -ETIMEDOUT)
-			return -EAGAIN;
-		if (sig_deliverable(g))
-			return -EINTR;
+	set &= ~UNBLOCKABLE;
+	atomic_store(&g->sigwait, set);
+	if (set & atomic_load(&keeping)) {
+		take_back(g, set);
+		sig_drain(g->m);
 	}
+	while (!r) {
+		uint64_t seq = park_prepare(g, WAIT_SIGNAL, 0);
+		bool got = take(g, set, info);
+		int32_t why;
+
+		/* B5: the park is published, then signals are looked at; a sender does the reverse. */
+		if ((got || sig_deliverable(g)) && park_cancel(g, seq))
+			why = -EINTR;
+		else
+			why = deadline == INT64_MAX ? park(g) : park_until(g, seq, deadline);
+		if (got || take(g, set, info))
+			r = info->si_signo;
+		else if (why == -ETIMEDOUT)
+			r = -EAGAIN;
+		else if (sig_deliverable(g))
+			r = -EINTR;
+	}
+	end_wait(g, set);
+	return r;
 }
 
 /* ---- beginning, fork, exec ------------------------------------------------------------------ */
@@ -610,20 +831,22 @@ static void attend_idle(struct m *m)
 void sig_start_m(struct m *m)
 {
 	stack_t st = {.ss_sp = m->sigstack, .ss_size = m->sigstack_size};
-	uint64_t none = 0;
+	uint64_t mask;
 
 	raw2(SYS_sigaltstack, &st, NULL);
-	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
+	atomic_fetch_or(&m->kernel_mask, atomic_load(&kept));
+	mask = atomic_load(&m->kernel_mask);
+	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
 }
 
 void sig_init(struct g *g, int32_t p)
 {
-	uint64_t mask, all = ~0ull;
+	uint64_t mask;
 	stack_t st;
 
 	pid = p;
 	sched_m_attend = attend_idle;
-	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, 8);
+	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &EVERYTHING, &mask, 8);
 	raw2(SYS_sigaltstack, NULL, &st);
 	g->alt.sp = (uintptr_t)st.ss_sp;
 	g->alt.size = st.ss_size;
@@ -634,7 +857,8 @@ void sig_init(struct g *g, int32_t p)
 	if (dump_signal())
 		shadowed |= BIT(dump_signal());
 	for (int sig = 1; sig <= 64; sig++)
-		if (has_handler(&actions[sig]) || (shadowed & BIT(sig)) || sig == SIG_KICK || (BIT(sig) & COPY_FAULTS))
+		if (has_handler(&actions[sig]) || (shadowed & BIT(sig)) || sig == SIG_KICK ||
+		    sig == SIG_CARRIER || (BIT(sig) & COPY_FAULTS))
 			install_locked(sig);
 	lock_release(&sig_lock);
 	shadow(mask);
@@ -642,35 +866,53 @@ void sig_init(struct g *g, int32_t p)
 	sig_start_m(g->m);
 }
 
-void sig_forked(struct g *g, int32_t p)
+void sig_before_fork(void)
 {
-	pid = p;
-	atomic_store(&sig_lock.word, 0);
-	process_pending.head = process_pending.tail = NULL;
-	atomic_store(&process_pending.set, 0);
-	g->pending.head = g->pending.tail = NULL;
-	atomic_store(&g->pending.set, 0);
-	free_q = NULL;
+	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &EVERYTHING, NULL, 8);
 }
 
+void sig_after_fork(struct g *g)
+{
+	uint64_t mask = resume_mask(g->m);
+
+	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
+}
+
+void sig_forked(struct g *g, int32_t p)
+{
+	struct m *m = g->m;
+
+	pid = p;
+	atomic_store(&sig_lock.word, 0);
+	sigpend_forked(&process_pending);
+	sigpend_forked(&g->pending);
+	sigtimer_forked();
+	/* What was noted is the parent's. */
+	atomic_store(&m->ring_head, atomic_load(&m->ring_tail));
+	m->ring_full = false;
+	atomic_store(&m->attn, 0);
+	atomic_store(&g->attn, 0);
+}
+
+/* Handlers become SIG_DFL of themselves; only what is ignored must be seen to be. */
 void sig_before_exec(struct g *g)
 {
 	uint64_t mask = atomic_load(&g->sigmask);
 
 	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
 	for (int sig = 1; sig <= 64; sig++)
-		if ((shadowed & BIT(sig)) && !has_handler(&actions[sig]))
+		if ((shadowed & BIT(sig)) && actions[sig].handler == (void (*)(void))SIG_IGN)
 			kernel_action(sig, &actions[sig]);
 }
 
-void sig_after_failed_exec(void)
+void sig_after_failed_exec(struct g *g)
 {
-	uint64_t none = 0;
+	uint64_t mask = resume_mask(g->m);
 
 	lock_acquire(&sig_lock);
 	for (int sig = 1; sig <= 64; sig++)
 		if (shadowed & BIT(sig))
 			install_locked(sig);
 	lock_release(&sig_lock);
-	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
+	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
 }

@@ -2,7 +2,7 @@
 /*
  * Signals per G.
  *
- * The kernel-level mask of every M is empty and one handler of ours stands behind every handler of
+ * The kernel-level mask of every M is empty (but for what a signalfd is to see, sig_mirror) and one handler of ours stands behind every handler of
  * the program, and behind every signal that some G blocks while its action is the default (so that
  * it is we who keep it pending). Masks, pending sets and alternate stacks are a G's and cost no
  * system call.
@@ -17,7 +17,9 @@
 
 #include "sched/sched.h"
 
-enum { SIG_KICK = 32, SIG_SETXID = 33 /* glibc's, for set*id */ };
+/* Both glibc's own, so that no program uses them, and it sends them to threads only (33 for set*id),
+ * never through the kernel. */
+enum { SIG_KICK = 32, SIG_SETXID = 33, SIG_CARRIER = 33 };
 
 /* The kernel's struct sigaction. */
 struct sig_action {
@@ -29,17 +31,30 @@ struct sig_action {
 
 /* Take over the process's dispositions; G is the only G. */
 void sig_init(struct g *g, int32_t pid);
-/* Give the calling kernel thread, M, its handlers' stack and the empty mask. */
+/* Give the calling kernel thread, M, its handlers' stack and mask. */
 void sig_start_m(struct m *m);
+/* Around fork, in the parent and in the child: no signal is noted meanwhile. */
+void sig_before_fork(void);
+void sig_after_fork(struct g *g);
+/* In the child, in between: nothing is pending. */
 void sig_forked(struct g *g, int32_t pid);
 
 /* rt_sigaction(2); also for threads that are no G. */
 long sig_set_action(int sig, const struct sig_action *act, struct sig_action *old);
 /* Set G's mask; what was blocked and is pending is delivered on the way out. */
 void sig_set_mask(struct g *g, uint64_t mask);
+/* What is pending for G and for the process, the kernel's queue included. */
 uint64_t sig_pending(const struct g *g);
-/* Queue a signal for G, whatever it is doing. 0 or -EAGAIN. */
+/* Queue a signal for G, whatever it is doing. 0, also when G has just ended, or -EAGAIN. */
 long sig_send(struct g *g, const siginfo_t *info);
+
+/* A signalfd for SET was made: what of it all Gs block is to be found in the kernel's queue. */
+void sig_mirror(struct g *g, uint64_t set);
+/* A signal for the process, sent by the G on M: true if it was ours to queue, false if the kernel
+ * must be asked. */
+bool sig_send_process(struct m *m, const siginfo_t *info);
+/* G is about to end: what it was to take, others do. */
+void sig_exit(struct g *g);
 
 /* May a signal be delivered to G now? */
 bool sig_deliverable(const struct g *g);
@@ -53,7 +68,7 @@ long sig_wait(struct g *g, uint64_t set, siginfo_t *info, int64_t deadline);
 
 /* Before execve: the kernel's dispositions are the program's. */
 void sig_before_exec(struct g *g);
-void sig_after_failed_exec(void);
+void sig_after_failed_exec(struct g *g);
 
 /* Make M look at its notes, or give up its P if PREEMPT. 0, or -ESRCH: its kernel thread has ended. */
 long sig_kick(struct m *m, bool preempt);

@@ -143,6 +143,7 @@ struct g {
 	bool sigsaved_valid;
 	_Atomic uint64_t sigwait; /* set that it sigwaits for [any] */
 	struct sigpend pending;	  /* [lock: sig_lock] */
+	bool sigend;		  /* it ends: nothing more is queued for it [lock: sig_lock] */
 	struct g_altstack alt;
 
 	/* scheduling class as the program set it; honoured by name only */
@@ -236,6 +237,8 @@ struct m {
 	/* raw signals that arrived while the pc was in the library, in order */
 	_Atomic uint32_t ring_head, ring_tail;
 	siginfo_t ring[SIGRING];
+	bool ring_full;		      /* the kernel keeps what comes, until the ring is drained */
+	_Atomic uint64_t kernel_mask; /* signals that the kernel blocks on this M [own] */
 	struct sigq *deliver;	   /* the signal that deliver_here() is about to put on this M */
 
 	char *stack, *sigstack; /* g0's and the handlers'; low ends */
