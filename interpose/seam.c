@@ -5,6 +5,7 @@
 #include <asm/unistd.h>
 #include <errno.h>
 
+#include "interpose/limit.h"
 #include "interpose/table.h"
 #include "interpose/wait.h"
 #include "sched/base/raw.h"
@@ -93,6 +94,10 @@ static seam_body *const bodies[] = {
 	[__NR_epoll_pwait] = sys_epoll_pwait,
 	[__NR_write] = sys_write,
 	[__NR_sendto] = sys_sendto,
+	[__NR_writev] = sys_writev,
+	[__NR_sendmsg] = sys_sendmsg,
+	[__NR_recvfrom] = sys_recvfrom,
+	[__NR_recvmsg] = sys_recvmsg,
 	[__NR_epoll_pwait2] = sys_epoll_pwait,
 	[__NR_setuid] = sys_set_ids,
 	[__NR_setgid] = sys_set_ids,
@@ -127,34 +132,48 @@ long seam_raw(const struct seam *s)
 
 long seam_call(struct g *g, struct seam *s, int flags)
 {
-	const struct row *row = table_row(s->nr);
+	bool kicked;
 
+	return seam_call_kicked(g, s, flags, &kicked);
+}
+
+long seam_call_kicked(struct g *g, struct seam *s, int flags, bool *kicked)
+{
+	const struct row *row = table_row(s->nr);
+	struct seam t = *s; /* the frame's arguments are the program's registers */
+	struct limit limit;
+	long r;
+
+	limit_begin(&limit, &t);
 	for (;;) {
 		bool restart = flags & RESTART;
-		unsigned ran;
-		long r;
 
 		/* Told while it was not on an M: the call looks at the M's attn alone. */
 		if ((flags & INTR) && atomic_load(&g->attn))
 			atomic_fetch_or(&g->m->attn, ATTN_SIGNAL);
-		if (wait_expected(s, row))
+		if (wait_expected(&t, row))
 			sched_block_syscall(g);
 		else
 			sched_enter_syscall(g);
 		if (flags & INTR)
-			r = arch_syscall_intr(s->nr, s->arg, &g->m->attn);
+			r = arch_syscall_intr(t.nr, t.arg, &g->m->attn);
 		else
-			r = seam_raw(s);
+			r = seam_raw(&t);
+		/* Before G may come to another M. */
+		*kicked = atomic_load(&g->m->attn);
 		sched_exit_syscall(g);
 		if (r != -EINTR || !(flags & INTR))
-			return r;
+			break;
 		sig_drain(g->m);
 		if (atomic_fetch_and(&g->m->attn, ~(uint32_t)ATTN_PREEMPT) & ATTN_PREEMPT)
 			sched_preempt_g(g);
-		ran = sig_deliver(g, &restart);
-		if (ran && !restart)
-			return r;
+		if (sig_deliver(g, &restart) &&
+		    (!restart || ((flags & SOTIMEO) && limit_of_socket(&t, row))))
+			break;
+		limit_again(&limit, &t);
 	}
+	limit_end(&limit);
+	return r;
 }
 
 long seam_dispatch(struct seam *s)

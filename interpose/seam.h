@@ -13,6 +13,10 @@ long seam_raw(const struct seam *s);
 
 /* The raw call in S, the P free to go meanwhile. FLAGS (table.h) say whether signals end it. */
 long seam_call(struct g *g, struct seam *s, int flags);
+/* The same; *KICKED says whether this M was told something meanwhile, so that a short count may be
+ * our doing. */
+long seam_call_kicked(struct g *g, struct seam *s, int flags, bool *kicked);
+
 /* The program's timespec as ns: 0, -EFAULT or -EINVAL. */
 long seam_timespec(const void *user, int64_t *ns);
 
@@ -70,6 +74,6 @@ seam_body sys_mprotect, sys_munmap, sys_madvise, sys_pkey_mprotect, sys_mlock, s
 	sys_prlimit64;
 
 seam_body sys_signalfd, sys_signalfd4, sys_timer_create, sys_timer_delete,
-	sys_kill, sys_rt_sigqueueinfo;
+	sys_kill, sys_rt_sigqueueinfo, sys_writev, sys_sendmsg, sys_recvmsg, sys_recvfrom;
 
 #endif

@@ -31,7 +31,11 @@ static int64_t to_monotonic(clockid_t clock, int64_t t)
 
 static long in_kernel(struct g *g, struct seam *s)
 {
-	return seam_call(g, s, INTR | RESTART);
+	int cmd = (int)s->arg[1] & FUTEX_CMD_MASK;
+	/* A handler ends a wait with a time limit, whatever SA_RESTART says. */
+	bool limited = s->nr == SYS_futex && s->arg[3] && (cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET);
+
+	return seam_call(g, s, limited ? INTR : INTR | RESTART);
 }
 
 /* A signal's handler runs, then the wait goes on if SA_RESTART says so and there is no timeout. */
