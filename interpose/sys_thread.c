@@ -72,7 +72,10 @@ static long spawn(struct g *g, struct seam *s, uintptr_t stack_top)
 	return r;
 }
 
-static long child_process(struct g *g, struct seam *s)
+/* A process with a copy of our memory, which goes on alone with G; on the stack that ends at STACK_TOP
+ * if that is not 0. The call in S does not name it: until the child is a process with a scheduler of its own, it
+ * is here, on G's. */
+static long child_process(struct g *g, const struct seam *s, const struct seam *frame, uintptr_t stack_top)
 {
 	long r;
 
@@ -91,12 +94,17 @@ static long child_process(struct g *g, struct seam *s)
 		seam_name_forked(g);
 	}
 	sig_after_fork(g);
+	if (r == 0 && stack_top) {
+		g->stack_lo = g->stack_hi = 0;
+		sched_leave(g);
+		arch_move(frame, stack_top);
+	}
 	return r;
 }
 
 long sys_fork(struct g *g, struct seam *s)
 {
-	return child_process(g, s);
+	return child_process(g, s, s, 0);
 }
 
 long sys_clone(struct g *g, struct seam *s)
@@ -108,18 +116,22 @@ long sys_clone(struct g *g, struct seam *s)
 		.child_tid = (int32_t *)s->arg[3],
 		.tls = (uintptr_t)s->arg[4],
 	};
+	struct seam call = *s;
 
 	if ((t.flags & THREAD_FLAGS) == THREAD_FLAGS)
 		return make_thread(g, s, &t);
 	if (t.flags & CLONE_VM)
 		return spawn(g, s, t.stack_top);
-	return child_process(g, s);
+	call.arg[1] = 0;
+	return child_process(g, &call, s, t.stack_top);
 }
 
 long sys_clone3(struct g *g, struct seam *s)
 {
 	struct clone_args a = {0};
+	struct seam call = *s;
 	size_t size = (size_t)s->arg[1];
+	uintptr_t stack_top;
 
 	if (size > sizeof a)
 		size = sizeof a;
@@ -139,15 +151,20 @@ long sys_clone3(struct g *g, struct seam *s)
 	}
 	if (a.flags & CLONE_VM)
 		return spawn(g, s, a.stack + a.stack_size);
-	return child_process(g, s);
+	stack_top = a.stack ? a.stack + a.stack_size : 0;
+	if (stack_top) {
+		a.stack = a.stack_size = 0;
+		call.arg[0] = (long)&a;
+		call.arg[1] = (long)size;
+	}
+	return child_process(g, &call, s, stack_top);
 }
 
 long sys_exit(struct g *g, struct seam *s)
 {
-	(void)s;
 	sig_exit(g);
 	futex_exit_robust(g);
-	sched_exit(g);
+	sched_exit(g, (int)s->arg[0]);
 }
 
 long sys_gettid(struct g *g, struct seam *s)

@@ -474,6 +474,7 @@ static void m_sleep(struct m *m)
 static void g_reap(struct m *m, struct g *g)
 {
 	int32_t *clear = g->clear_tid;
+	int status = g->exit_status;
 
 	if (atomic_load_explicit(&g->own_m, memory_order_relaxed))
 		pin_ended(g);
@@ -481,7 +482,7 @@ static void g_reap(struct m *m, struct g *g)
 	if (clear && sched_exit_wake)
 		sched_exit_wake(clear);
 	if (gtab_alive() == 0)
-		raw1(SYS_exit_group, 0);
+		raw1(SYS_exit_group, status);
 }
 
 /* The first thing after every switch: M has left m->prev's stack. */
@@ -812,11 +813,12 @@ void sched_yield_woken(struct g *g)
 
 /* Who joins G comes next, without a detour over the queues. It does not see that G has ended before that is so:
  * finish_switch() comes first. */
-_Noreturn void sched_exit(struct g *g)
+_Noreturn void sched_exit(struct g *g, int status)
 {
 	struct m *m = g->m;
 	struct g *joiner = NULL;
 
+	g->exit_status = status;
 	if (g->clear_tid && m->p && !m->locked_g && sched_exit_joiner)
 		joiner = sched_exit_joiner(g->clear_tid);
 	atomic_store_explicit(&g->status, G_DEAD, memory_order_relaxed);

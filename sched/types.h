@@ -133,6 +133,7 @@ struct g {
 	bool creating;	  /* within pthread_create: mmap(MAP_STACK) is glibc's own [own] */
 	bool hog;	  /* has run long since it last parked: sched_yield_woken() [own] */
 	uintptr_t made_hi; /* end of the stack that the last such mmap gave, until it is in use [own] */
+	int exit_status;  /* exit(2)'s: the last one is the process's [own] */
 	bool vforked;	  /* a vfork child runs on our memory: every site goes to the kernel */
 	char name[16];	  /* PR_SET_NAME */
 	bool named;	  /* by itself or another, not by birth */

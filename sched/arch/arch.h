@@ -51,6 +51,11 @@ long arch_clone_m(unsigned long flags, void *top, void (*fn)(void *), void *arg,
  * passing through the scheduler. Returns in the parent only. */
 long arch_clone_child(struct seam *frame, uintptr_t child_top);
 
+/* Leave this stack for good: FRAME goes on with result 0 on the stack ending at TOP, as
+ * arch_clone_child's child does, but through the scheduler's way out.
+ * Pre: out of the scheduler (sched_leave). */
+_Noreturn void arch_move(const struct seam *frame, uintptr_t top);
+
 /* A raw system call that a signal cuts short: -EINTR if *attn is not 0 just before, or if a
  * signal arrives before the call has completed, its restart by the kernel included. */
 long arch_syscall_intr(long nr, const long arg[6], const _Atomic uint32_t *attn);

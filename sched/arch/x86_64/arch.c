@@ -90,6 +90,17 @@ long arch_clone_child(struct seam *frame, uintptr_t child_top)
 	return arch_clone_shared(frame, s);
 }
 
+extern _Noreturn void arch_go_on(struct seam *frame);
+
+void arch_move(const struct seam *frame, uintptr_t top)
+{
+	struct seam *s = (struct seam *)(top - RED_ZONE - sizeof *s);
+
+	*s = *frame;
+	s->nr = 0;
+	arch_go_on(s);
+}
+
 /* ---- where a signal found us ------------------------------------------------------------- */
 
 extern const char arch_intr_begin[], arch_intr_end[], arch_intr_cut[];

@@ -227,6 +227,20 @@ arch_clone_shared:
 	.cfi_endproc
 	.size	arch_clone_shared, .-arch_clone_shared
 
+	/* arch_go_on(struct seam *frame): the way out, from FRAME and its stack. */
+	.globl	arch_go_on
+	.hidden	arch_go_on
+	.type	arch_go_on, @function
+arch_go_on:
+	.cfi_startproc
+	.cfi_undefined rip
+	movq	%rdi, %rsp
+	xorl	%ebp, %ebp
+	xorl	%ebx, %ebx
+	jmp	arch_seam_return
+	.cfi_endproc
+	.size	arch_go_on, .-arch_go_on
+
 	/* long arch_syscall_intr(nr, args[6], m): a raw system call that a signal cuts short.
 	 * Between arch_intr_begin and arch_intr_end our handler moves the pc to arch_intr_cut. */
 	.globl	arch_syscall_intr
