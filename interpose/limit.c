@@ -107,12 +107,13 @@ void limit_end(struct limit *l)
 		(void)!arch_copy_user(l->user, &l->left, sizeof l->left);
 }
 
-bool limit_of_socket(const struct seam *s, const struct row *row)
+int64_t limit_of_socket(const struct seam *s, const struct row *row)
 {
 	struct timeval tv = {0, 0};
 	uint32_t len = sizeof tv;
 	int which = row->flags & READS ? SO_RCVTIMEO : SO_SNDTIMEO;
 
-	return raw6(SYS_getsockopt, s->arg[0], SOL_SOCKET, which, (long)&tv, (long)&len, 0) == 0 &&
-	       (tv.tv_sec || tv.tv_usec);
+	if (raw6(SYS_getsockopt, s->arg[0], SOL_SOCKET, which, (long)&tv, (long)&len, 0) != 0)
+		return 0;
+	return tv.tv_sec > NS_MAX_S ? 0 : tv.tv_sec * 1000000000LL + tv.tv_usec * 1000LL;
 }

@@ -29,7 +29,7 @@ void limit_again(struct limit *l, struct seam *s);
 /* After the last: the program's own limit becomes what is left, with calls that do that. */
 void limit_end(struct limit *l);
 
-/* Does the socket of the call S, whose row is ROW, have a limit set that counts for it? */
-bool limit_of_socket(const struct seam *s, const struct row *row);
+/* The limit, ns, that is set for such calls as S, whose row is ROW, on its socket; 0: none. */
+int64_t limit_of_socket(const struct seam *s, const struct row *row);
 
 #endif

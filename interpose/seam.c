@@ -4,6 +4,7 @@
 
 #include <asm/unistd.h>
 #include <errno.h>
+#include <poll.h>
 
 #include "interpose/limit.h"
 #include "interpose/table.h"
@@ -137,12 +138,29 @@ long seam_call(struct g *g, struct seam *s, int flags)
 	return seam_call_kicked(g, s, flags, &kicked);
 }
 
+/* Wait until UNTIL for the descriptor of S: 0 when it has not become ready. */
+static long wait_ready(struct g *g, const struct seam *s, const struct row *row, int64_t until)
+{
+	struct pollfd fd = {.fd = (int)s->arg[0], .events = row->flags & READS ? POLLIN : POLLOUT};
+	int64_t left = until - raw_now();
+	struct timespec ts = {0, 0};
+	long arg[6] = {(long)&fd, 1, (long)&ts, 0, 0, 0}, r;
+
+	if (left > 0)
+		ts = (struct timespec){left / 1000000000, left % 1000000000};
+	sched_block_syscall(g);
+	r = arch_syscall_intr(__NR_ppoll, arg, &g->m->attn);
+	sched_exit_syscall(g);
+	return r;
+}
+
 long seam_call_kicked(struct g *g, struct seam *s, int flags, bool *kicked)
 {
 	const struct row *row = table_row(s->nr);
 	struct seam t = *s; /* the frame's arguments are the program's registers */
+	int64_t since = 0, socket_limit = 0;
 	struct limit limit;
-	long r;
+	long r = 1;
 
 	limit_begin(&limit, &t);
 	for (;;) {
@@ -151,24 +169,37 @@ long seam_call_kicked(struct g *g, struct seam *s, int flags, bool *kicked)
 		/* Told while it was not on an M: the call looks at the M's attn alone. */
 		if ((flags & INTR) && atomic_load(&g->attn))
 			atomic_fetch_or(&g->m->attn, ATTN_SIGNAL);
-		if (wait_expected(&t, row))
-			sched_block_syscall(g);
-		else
-			sched_enter_syscall(g);
-		if (flags & INTR)
-			r = arch_syscall_intr(t.nr, t.arg, &g->m->attn);
-		else
-			r = seam_raw(&t);
-		/* Before G may come to another M. */
-		*kicked = atomic_load(&g->m->attn);
-		sched_exit_syscall(g);
+		/* A second try of a call whose socket has a limit of its own. */
+		if (socket_limit)
+			r = wait_ready(g, &t, row, since + socket_limit);
+		if (r == 0) {
+			r = -EAGAIN;
+			break;
+		}
+		if (r != -EINTR || !socket_limit) {
+			if (wait_expected(&t, row)) {
+				if ((flags & SOTIMEO) && !since)
+					since = raw_now();
+				sched_block_syscall(g);
+			} else {
+				sched_enter_syscall(g);
+			}
+			if (flags & INTR)
+				r = arch_syscall_intr(t.nr, t.arg, &g->m->attn);
+			else
+				r = seam_raw(&t);
+			/* Before G may come to another M. */
+			*kicked = atomic_load(&g->m->attn);
+			sched_exit_syscall(g);
+		}
 		if (r != -EINTR || !(flags & INTR))
 			break;
 		sig_drain(g->m);
 		if (atomic_fetch_and(&g->m->attn, ~(uint32_t)ATTN_PREEMPT) & ATTN_PREEMPT)
 			sched_preempt_g(g);
-		if (sig_deliver(g, &restart) &&
-		    (!restart || ((flags & SOTIMEO) && limit_of_socket(&t, row))))
+		if ((flags & SOTIMEO) && since && !socket_limit)
+			socket_limit = limit_of_socket(&t, row);
+		if (sig_deliver(g, &restart) && (!restart || socket_limit))
 			break;
 		limit_again(&limit, &t);
 	}
