@@ -2,10 +2,14 @@
 /* Calls that wait for files: those that need more than a hand-off. */
 #include <asm/unistd.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
+#include "interpose/limit.h"
 #include "interpose/seam.h"
 #include "interpose/table.h"
 #include "sched/base/raw.h"
@@ -81,6 +85,33 @@ static long call(struct g *g, struct seam *s, bool *kicked)
 	return seam_call_kicked(g, s, table_row(s->nr)->flags, kicked);
 }
 
+/* A signal of the process may end a transfer on the M that the kernel chose, and then be taken by
+ * another M: nobody was told here. On a pipe or a socket that blocks and has no error, nothing else makes a count
+ * short. */
+static bool cut_unseen(long fd)
+{
+	struct pollfd p = {.fd = (int)fd};
+	struct stat st;
+	long flags;
+
+	flags = raw2(SYS_fcntl, fd, F_GETFL);
+	if (raw_failed(flags) || (flags & O_NONBLOCK) || raw2(SYS_fstat, fd, &st) != 0 ||
+	    !(S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
+		return false;
+	return raw3(SYS_poll, &p, 1, 0) == 0;
+}
+
+/* Not so with MSG_DONTWAIT. */
+static bool may_go_on(const struct seam *s)
+{
+	if ((s->nr == __NR_sendto || s->nr == __NR_recvfrom) && (s->arg[3] & MSG_DONTWAIT))
+		return false;
+	if ((s->nr == __NR_sendmsg || s->nr == __NR_recvmsg) && (s->arg[2] & MSG_DONTWAIT))
+		return false;
+	/* Nor where time may have run out. */
+	return cut_unseen(s->arg[0]) && !limit_of_socket(s, table_row(s->nr));
+}
+
 /* The call in S transfers s->arg[2] bytes at s->arg[1]. */
 static long all_of_it(struct g *g, struct seam *s)
 {
@@ -93,7 +124,7 @@ static long all_of_it(struct g *g, struct seam *s)
 		if (r <= 0)
 			return done ? done : r;
 		done += r;
-		if (r >= t.arg[2] || !kicked || !go_on(g))
+		if (r >= t.arg[2] || !(kicked || may_go_on(s)) || !go_on(g))
 			return done;
 		t.arg[1] += r;
 		t.arg[2] -= r;
@@ -102,13 +133,13 @@ static long all_of_it(struct g *g, struct seam *s)
 
 /* The N buffers at V, of which R bytes are transferred, one after the other. ONE is the call that
  * transfers arg[2] bytes at arg[1]. */
-static long rest_of_it(struct g *g, long r, const struct iovec *v, unsigned long n, struct seam *one)
+static long rest_of_it(struct g *g, long r, const struct iovec *v, unsigned long n, struct seam *one,
+		       bool kicked)
 {
 	size_t skip = (size_t)r;
 	long done = r;
+	bool asked = false;
 
-	if (!go_on(g))
-		return done;
 	for (unsigned long i = 0; i < n; i++) {
 		struct iovec at;
 
@@ -118,6 +149,9 @@ static long rest_of_it(struct g *g, long r, const struct iovec *v, unsigned long
 			skip -= at.iov_len;
 			continue;
 		}
+		if (!asked && (!(kicked || may_go_on(one)) || !go_on(g)))
+			return done;
+		asked = true;
 		one->arg[1] = (long)at.iov_base + (long)skip;
 		one->arg[2] = (long)(at.iov_len - skip);
 		skip = 0;
@@ -147,9 +181,10 @@ long sys_writev(struct g *g, struct seam *s)
 	bool kicked;
 	long r = call(g, s, &kicked);
 
-	if (r <= 0 || !kicked)
+	if (r <= 0)
 		return r;
-	return rest_of_it(g, r, (struct iovec *)s->arg[1], (unsigned long)s->arg[2], &one);
+	return rest_of_it(g, r, (struct iovec *)s->arg[1], (unsigned long)s->arg[2], &one,
+			  kicked);
 }
 
 /* Only of a stream can MSG_WAITALL mean more than one message. */
@@ -177,9 +212,9 @@ static long message(struct g *g, struct seam *s, long nr)
 	bool kicked;
 	long r = call(g, s, &kicked);
 
-	if (r <= 0 || !kicked || arch_copy_user(&m, (void *)s->arg[1], sizeof m))
+	if (r <= 0 || arch_copy_user(&m, (void *)s->arg[1], sizeof m))
 		return r;
-	return rest_of_it(g, r, m.msg_iov, m.msg_iovlen, &one);
+	return rest_of_it(g, r, m.msg_iov, m.msg_iovlen, &one, kicked);
 }
 
 long sys_sendmsg(struct g *g, struct seam *s)

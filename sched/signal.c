@@ -597,8 +597,11 @@ static void take_note(struct m *m, struct g *g, int sig, const siginfo_t *info, 
 		return;
 	}
 	if (place != ARCH_APP || !g) {
+		/* What the kick is about may have been seen already; that it cuts a call short may not. */
 		if (sig != SIG_KICK)
 			ring_put(m, info);
+		else
+			atomic_fetch_or(&m->attn, ATTN_SIGNAL);
 		if (!g) {
 			uint32_t asleep = 0;
 
