@@ -44,6 +44,9 @@ long seam_make_stack(struct g *g, const struct seam *s);
 /* A thread is about to be made with the TLS at TLS: what seam_make_stack() gave G is in use. */
 void seam_stack_made(struct g *g, uintptr_t tls);
 
+/* timer_create(2) on a clock that the kernel knows; the signal may be for a G. */
+long seam_timer_event(struct seam *s);
+
 /* A body: G is the current G, entered in the scheduler. */
 typedef long seam_body(struct g *g, struct seam *s);
 
@@ -73,7 +76,7 @@ void sys_timer_forked(void);
 seam_body sys_mprotect, sys_munmap, sys_madvise, sys_pkey_mprotect, sys_mlock, sys_mlockall,
 	sys_prlimit64;
 
-seam_body sys_signalfd, sys_signalfd4, sys_timer_create, sys_timer_delete,
+seam_body sys_signalfd, sys_signalfd4, sys_timer_delete,
 	sys_kill, sys_rt_sigqueueinfo, sys_writev, sys_sendmsg, sys_recvmsg, sys_recvfrom;
 
 #endif

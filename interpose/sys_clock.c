@@ -165,7 +165,7 @@ long sys_timer_create(struct g *g, struct seam *s)
 			return r;
 		t.arg[0] = clock;
 	}
-	r = seam_raw(&t);
+	r = seam_timer_event(&t);
 	if (r == 0 && (of || n_timers) && !arch_copy_user(&id, (void *)s->arg[2], sizeof id))
 		timer_note(id, of ? of->tid : 0);
 	return r;

@@ -263,7 +263,7 @@ struct event {
 };
 _Static_assert(sizeof(struct event) == 64, "size");
 
-long sys_timer_create(struct g *g, struct seam *s)
+long seam_timer_event(struct seam *s)
 {
 	struct seam t = *s;
 	struct event ev;
@@ -271,7 +271,6 @@ long sys_timer_create(struct g *g, struct seam *s)
 	int32_t id;
 	long r;
 
-	(void)g;
 	if (!s->arg[1])
 		return seam_raw(s);
 	if (arch_copy_user(&ev, (void *)s->arg[1], sizeof ev))

@@ -183,7 +183,7 @@ static struct seam name_process(const struct seam *s)
 	return t;
 }
 
-/* kill, rt_sigqueueinfo, getpgid, getsid, prlimit64 */
+/* getpgid, getsid, prlimit64 */
 long sys_of_process(struct g *g, struct seam *s)
 {
 	struct seam t = name_process(s);
