@@ -62,6 +62,7 @@ static seam_body *const bodies[] = {
 	[__NR_ioprio_set] = sys_ioprio_set,
 	[__NR_ioprio_get] = sys_ioprio_get,
 	[__NR_sched_rr_get_interval] = sys_sched_get,
+	[__NR_vfork] = sys_vfork,
 	[__NR_sched_getparam] = sys_sched_get,
 	[__NR_sched_getscheduler] = sys_sched_get,
 	[__NR_sched_getattr] = sys_sched_get,
@@ -204,6 +205,39 @@ long seam_call_kicked(struct g *g, struct seam *s, int flags, bool *kicked)
 	return r;
 }
 
+void seam_attend(struct g *g)
+{
+	if (atomic_load(&g->attn) || atomic_load(&g->m->attn))
+		sched_attend(NULL);
+}
+
+/* A kernel thread that is not ours, or (with G) a child that runs on the memory of G. */
+static long no_g(struct g *g, struct seam *s)
+{
+	switch (s->nr) {
+	case __NR_clone:
+	case __NR_clone3:
+		return seam_raw_clone(s);
+	case __NR_rt_sigaction:
+		return sched_active() ? sys_rt_sigaction(g, s) : seam_raw(s);
+	case __NR_mmap:
+		return sched_active() ? sys_mmap(NULL, s) : seam_raw(s);
+	}
+	if (!g && sched_active()) {
+		if (bodies_has(s->nr, sys_set_ids))
+			return sys_set_ids(NULL, s);
+		if (s->nr == __NR_mprotect)
+			return sys_mprotect(NULL, s);
+		if (s->nr == __NR_munmap)
+			return sys_munmap(NULL, s);
+		if (s->nr == __NR_madvise)
+			return sys_madvise(NULL, s);
+		if (s->nr == __NR_tgkill)
+			return sys_tgkill(NULL, s);
+	}
+	return seam_raw(s);
+}
+
 long seam_dispatch(struct seam *s)
 {
 	struct g *g = self_g;
@@ -212,26 +246,8 @@ long seam_dispatch(struct seam *s)
 	seam_body *body;
 	long r;
 
-	/* A kernel thread that is not ours, or a vfork child that runs on our memory. */
-	if (!g || g->vforked) {
-		if (!g && sched_active()) {
-			if (s->nr == __NR_rt_sigaction)
-				return sys_rt_sigaction(NULL, s);
-			if (s->nr == __NR_mmap)
-				return sys_mmap(NULL, s);
-			if (bodies_has(s->nr, sys_set_ids))
-				return sys_set_ids(NULL, s);
-			if (s->nr == __NR_mprotect)
-				return sys_mprotect(NULL, s);
-			if (s->nr == __NR_munmap)
-				return sys_munmap(NULL, s);
-			if (s->nr == __NR_madvise)
-				return sys_madvise(NULL, s);
-			if (s->nr == __NR_tgkill)
-				return sys_tgkill(NULL, s);
-		}
-		return seam_raw(s);
-	}
+	if (!g || (g->vforked && sig_in_child(g)))
+		return no_g(g, s);
 	body = (unsigned long)s->nr < BODIES ? bodies[s->nr] : NULL;
 	row = body ? NULL : table_row(s->nr);
 	if (row && row->class != CLASS_POLL && row->class != CLASS_HANDOFF)

@@ -11,6 +11,19 @@ long seam_dispatch(struct seam *s);
 /* The raw call in S. */
 long seam_raw(const struct seam *s);
 
+/* The raw clone or clone3 in S, whose child may have a stack of its own. */
+long seam_raw_clone(struct seam *s);
+
+/* What the way out of the seam does, for those that did not come in by it. */
+void seam_attend(struct g *g);
+
+/* vfork(2), for the symbol of that name (vfork.S), which has no stack frame while the child uses its
+ * stack: G before, G's child, and G afterwards with the kernel's result, which is returned. Before
+ * says whether the other two are to be called. */
+int seam_vfork_before(struct g *g);
+void seam_vfork_child(void);
+long seam_vfork_after(long r);
+
 /* The raw call in S, the P free to go meanwhile. FLAGS (table.h) say whether signals end it. */
 long seam_call(struct g *g, struct seam *s, int flags);
 /* The same; *KICKED says whether this M was told something meanwhile, so that a short count may be
@@ -55,7 +68,7 @@ seam_body sys_clone, sys_clone3, sys_exit, sys_futex, sys_sched_yield, sys_nanos
 	sys_sched_get, sys_getpriority, sys_mmap, sys_mremap, sys_shmat, sys_ppoll, sys_pselect6, sys_epoll_pwait, sys_write, sys_sendto,
 	sys_rt_sigprocmask, sys_rt_sigaction, sys_rt_sigpending, sys_rt_sigtimedwait,
 	sys_rt_sigsuspend, sys_pause, sys_sigaltstack, sys_tgkill, sys_tkill,
-	sys_rt_tgsigqueueinfo, sys_fork, sys_execve, sys_execveat;
+	sys_rt_tgsigqueueinfo, sys_fork, sys_vfork, sys_execve, sys_execveat;
 
 seam_body sys_sched_setaffinity, sys_sched_getaffinity, sys_sched_setscheduler, sys_sched_setparam,
 	sys_sched_setattr, sys_setpriority, sys_ioprio_set, sys_ioprio_get;

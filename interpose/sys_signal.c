@@ -16,12 +16,14 @@ long sys_rt_sigaction(struct g *g, struct seam *s)
 	struct sig_action act, old;
 	long r;
 
-	(void)g;
 	if (s->arg[3] != SIGSET)
 		return -EINVAL;
 	if (s->arg[1] && arch_copy_user(&act, (void *)s->arg[1], sizeof act))
 		return -EFAULT;
-	r = sig_set_action((int)s->arg[0], s->arg[1] ? &act : NULL, &old);
+	if (g && g->vforked && sig_in_child(g))
+		r = sig_child_action((int)s->arg[0], s->arg[1] ? &act : NULL, &old);
+	else
+		r = sig_set_action((int)s->arg[0], s->arg[1] ? &act : NULL, &old);
 	if (r == 0 && s->arg[2] && arch_copy_user((void *)s->arg[2], &old, sizeof old))
 		return -EFAULT;
 	return r;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of a thread: clone, exit, tids, and what a new thread tells the kernel about itself. */
+#include <asm/unistd.h>
 #include <errno.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
@@ -58,30 +59,60 @@ static long make_thread(struct g *g, const struct seam *s, const struct thread_r
 	return tid;
 }
 
-/* A process that shares our memory until it execs (posix_spawn): the parent's G stands aside while
- * the child runs with its TLS. */
-static long spawn(struct g *g, struct seam *s, uintptr_t stack_top)
+static void child_started(void *arg)
 {
+	const struct g *g = arg;
+
+	sig_child_started(g, true);
+}
+
+static void child_started_sharing_handlers(void *arg)
+{
+	const struct g *g = arg;
+
+	sig_child_started(g, false);
+}
+
+/* A process that shares our memory, mostly until it execs (posix_spawn). With CLONE_VFORK the G waits
+ * for that, and gives its P away. */
+static long spawn(struct g *g, struct seam *s, unsigned long flags, uintptr_t stack_top)
+{
+	const bool waits = flags & CLONE_VFORK;
 	long r;
 
-	sig_before_exec(g);
-	g->vforked = true;
-	r = stack_top ? arch_clone_child(s, stack_top) : -EINVAL;
-	g->vforked = false;
-	sig_after_failed_exec(g);
+	/* On the parent's own stack there is no way back from our frames for two. */
+	if (!stack_top)
+		return -EINVAL;
+
+	g->vforked |= waits ? CHILD_VFORK : CHILD_SHARES;
+	if (waits)
+		sched_block_syscall(g);
+	sig_before_fork();
+	r = arch_clone_child(s, stack_top,
+			     flags & CLONE_SIGHAND ? child_started_sharing_handlers : child_started,
+			     g);
+	if (waits)
+		g->vforked &= (uint8_t)~CHILD_VFORK;
+	sig_after_fork(g);
+	if (waits)
+		sched_exit_syscall(g);
 	return r;
 }
 
 /* A process with a copy of our memory, which goes on alone with G; on the stack that ends at STACK_TOP
- * if that is not 0. The call in S does not name it: until the child is a process with a scheduler of its own, it
- * is here, on G's. */
-static long child_process(struct g *g, const struct seam *s, const struct seam *frame, uintptr_t stack_top)
+ * if that is not 0. CALL, which may differ from FRAME, does not name it: until the child is a process with a
+ * scheduler of its own, it is here, on G's. */
+static long fork_process(struct g *g, const struct seam *call, const struct seam *frame,
+			 unsigned long flags, uintptr_t stack_top)
 {
+	const bool waits = flags & CLONE_VFORK;
 	long r;
 
+	if (waits)
+		sched_block_syscall(g);
 	stack_fork_begin();
 	sig_before_fork();
-	r = seam_raw(s);
+	r = seam_raw(call);
 	stack_fork_end();
 	if (r == 0) {
 		futex_forked();
@@ -94,6 +125,8 @@ static long child_process(struct g *g, const struct seam *s, const struct seam *
 		seam_name_forked(g);
 	}
 	sig_after_fork(g);
+	if (r != 0 && waits)
+		sched_exit_syscall(g);
 	if (r == 0 && stack_top) {
 		g->stack_lo = g->stack_hi = 0;
 		sched_leave(g);
@@ -104,7 +137,14 @@ static long child_process(struct g *g, const struct seam *s, const struct seam *
 
 long sys_fork(struct g *g, struct seam *s)
 {
-	return child_process(g, s, s, 0);
+	return fork_process(g, s, s, 0, 0);
+}
+
+/* The system call by its number: as fork(2), as vfork(2) allows; the symbol is another matter. */
+long sys_vfork(struct g *g, struct seam *s)
+{
+	s->nr = __NR_fork;
+	return fork_process(g, s, s, CLONE_VFORK, 0);
 }
 
 long sys_clone(struct g *g, struct seam *s)
@@ -121,21 +161,29 @@ long sys_clone(struct g *g, struct seam *s)
 	if ((t.flags & THREAD_FLAGS) == THREAD_FLAGS)
 		return make_thread(g, s, &t);
 	if (t.flags & CLONE_VM)
-		return spawn(g, s, t.stack_top);
+		return spawn(g, s, t.flags, t.stack_top);
 	call.arg[1] = 0;
-	return child_process(g, &call, s, t.stack_top);
+	return fork_process(g, &call, s, t.flags, t.stack_top);
+}
+
+/* 0, or -errno; A is all zero where the program's is shorter. */
+static long clone_args(const struct seam *s, struct clone_args *a)
+{
+	size_t size = (size_t)s->arg[1];
+
+	*a = (struct clone_args){ 0 };
+	if (size > sizeof *a)
+		size = sizeof *a;
+	return arch_copy_user(a, (void *)s->arg[0], size);
 }
 
 long sys_clone3(struct g *g, struct seam *s)
 {
-	struct clone_args a = {0};
 	struct seam call = *s;
-	size_t size = (size_t)s->arg[1];
-	uintptr_t stack_top;
+	struct clone_args a;
+	uintptr_t top;
 
-	if (size > sizeof a)
-		size = sizeof a;
-	if (arch_copy_user(&a, (void *)s->arg[0], size))
+	if (clone_args(s, &a))
 		return -EFAULT;
 	if ((a.flags & THREAD_FLAGS) == THREAD_FLAGS) {
 		struct thread_request t = {
@@ -149,15 +197,59 @@ long sys_clone3(struct g *g, struct seam *s)
 
 		return make_thread(g, s, &t);
 	}
+	top = a.stack + a.stack_size;
 	if (a.flags & CLONE_VM)
-		return spawn(g, s, a.stack + a.stack_size);
-	stack_top = a.stack ? a.stack + a.stack_size : 0;
-	if (stack_top) {
+		return spawn(g, s, a.flags, top);
+	if (top) {
 		a.stack = a.stack_size = 0;
 		call.arg[0] = (long)&a;
-		call.arg[1] = (long)size;
+		if ((size_t)call.arg[1] > sizeof a)
+			call.arg[1] = sizeof a;
 	}
-	return child_process(g, &call, s, stack_top);
+	return fork_process(g, &call, s, a.flags, top);
+}
+
+long seam_raw_clone(struct seam *s)
+{
+	uintptr_t top = (uintptr_t)s->arg[1];
+	struct clone_args a;
+
+	if (s->nr == __NR_clone3) {
+		if (clone_args(s, &a))
+			return -EFAULT;
+		top = a.stack + a.stack_size;
+	}
+	return top ? arch_clone_child(s, top, NULL, NULL) : seam_raw(s);
+}
+
+/* ---- vfork, the symbol ------------------------------------------------------------------- */
+
+int seam_vfork_before(struct g *g)
+{
+	if (g->vforked && sig_in_child(g))
+		return 0;
+	sched_enter(g);
+	g->vforked |= CHILD_VFORK;
+	sched_block_syscall(g);
+	sig_before_fork();
+	return 1;
+}
+
+void seam_vfork_child(void)
+{
+	sig_child_started(self_g, true);
+}
+
+long seam_vfork_after(long r)
+{
+	struct g *g = self_g;
+
+	g->vforked &= (uint8_t)~CHILD_VFORK;
+	sig_after_fork(g);
+	sched_exit_syscall(g);
+	sched_leave(g);
+	seam_attend(g);
+	return r;
 }
 
 long sys_exit(struct g *g, struct seam *s)

@@ -133,7 +133,8 @@ ROW(KERNEL,  clone,            NONG,
 	"CLONE_THREAD makes a G; without it, a process (see fork)")
 ROW(PROCESS, fork,             NONG,
 	"the child has one G; the scheduler is dormant in it")
-ROW(NEVER,   vfork,            0,              "returns twice on one stack; interposed as a symbol")
+ROW(NEVER,   vfork,            0,
+	"returns twice on one stack: interposed as a symbol; by syscall(2), a fork")
 ROW(PROCESS, execve,           NONG,           "the new image gets the mask of the G")
 ROW(KERNEL,  exit,             0,              "ends a G, on g0: robust list, then the tid word")
 ROW(HANDOFF, wait4,            INTR | RESTART | WAITS, "waits for a child")

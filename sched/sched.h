@@ -59,7 +59,8 @@ void sched_preempt_g(struct g *g);
 /* G has just made others ready: let them run first if G has run for a millisecond or more since it
  * last waited for something, as the kernel's wake-up preemption would. */
 void sched_yield_woken(struct g *g);
-/* End G with STATUS (exit(2)'s): never returns. Its clear_tid is cleared and woken after its stack is left. */
+/* End G: never returns. Its clear_tid is cleared and woken after its stack is left. STATUS is the
+ * process's, should this be its last G. */
 _Noreturn void sched_exit(struct g *g, int status);
 
 /*

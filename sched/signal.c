@@ -643,6 +643,11 @@ static void handler(int sig, siginfo_t *info, void *v)
 	struct m *m;
 	uint64_t mask;
 
+	if (g && g->vforked && sig_in_child(g)) {
+		if (has_handler(&actions[sig]))
+			((void (*)(int, siginfo_t *, void *))actions[sig].handler)(sig, info, v);
+		return;
+	}
 	if (sig == dump_signal()) {
 		dump_request();
 		return;
@@ -658,11 +663,7 @@ static void handler(int sig, siginfo_t *info, void *v)
 		kernel_action(sig, &dfl);
 		throw("signal %d at %p, address %p", sig, (void *)arch_pc(uc), info->si_addr);
 	}
-	/* A vfork child has its parent's memory, but it is not its parent. */
-	if (g && g->vforked && raw0(SYS_getpid) != pid)
-		m = NULL;
-	else
-		m = g ? g->m : this_m();
+	m = g ? g->m : this_m();
 	if (!m) {
 		/* Or a plain kernel thread of the program. */
 		if (sig != SIG_KICK && has_handler(&actions[sig]))
@@ -708,15 +709,13 @@ unsigned sig_deliver(struct g *g, bool *restart)
 	return n;
 }
 
-/* The seam's way out: something is to be looked at. Returns 0 to go straight on. */
-int sched_attend(struct seam *s);
 int sched_attend(struct seam *s)
 {
 	struct g *g = self_g;
 	struct m *m;
 
 	(void)s;
-	if (g->vforked)
+	if (g->vforked && sig_in_child(g))
 		return 0;
 	m = sched_enter(g);
 	if (atomic_load(&m->attn) & ATTN_PREEMPT) {
@@ -895,6 +894,32 @@ void sig_forked(struct g *g, int32_t p)
 	m->ring_full = false;
 	atomic_store(&m->attn, 0);
 	atomic_store(&g->attn, 0);
+}
+
+bool sig_in_child(const struct g *g)
+{
+	return (g->vforked & CHILD_VFORK) ||
+	       ((g->vforked & CHILD_SHARES) && raw0(SYS_getpid) != pid);
+}
+
+void sig_child_started(const struct g *g, bool own)
+{
+	uint64_t mask = atomic_load(&g->sigmask);
+
+	for (int sig = 1; own && sig <= 64; sig++)
+		if (((shadowed | COPY_FAULTS | BIT(SIG_KICK)) & BIT(sig)) &&
+		    !has_handler(&actions[sig]))
+			kernel_action(sig, &actions[sig]);
+	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
+}
+
+long sig_child_action(int sig, const struct sig_action *act, struct sig_action *old)
+{
+	long r = raw4(SYS_rt_sigaction, sig, act, old, 8);
+
+	if (r == 0 && old->handler == (void (*)(void))handler)
+		*old = actions[sig];
+	return r;
 }
 
 /* Handlers become SIG_DFL of themselves; only what is ignored must be seen to be. */

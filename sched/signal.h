@@ -66,6 +66,17 @@ void sig_drain(struct m *m);
 /* sigtimedwait(2): the signal number, -EAGAIN or -EINTR. */
 long sig_wait(struct g *g, uint64_t set, siginfo_t *info, int64_t deadline);
 
+/* The seam's way out: something is to be looked at. Returns 0 to go straight on. S may be NULL. */
+int sched_attend(struct seam *s);
+
+/* Are we a child on the memory of G (types.h, CHILD_*) rather than G itself? Anywhere. */
+bool sig_in_child(const struct g *g);
+/* In such a child, made between sig_before_fork() and sig_after_fork(): the mask and dispositions that G
+ * has (these only if they are its OWN). */
+void sig_child_started(const struct g *g, bool own);
+/* rt_sigaction(2) in the child. */
+long sig_child_action(int sig, const struct sig_action *act, struct sig_action *old);
+
 /* Before execve: the kernel's dispositions are the program's. */
 void sig_before_exec(struct g *g);
 void sig_after_failed_exec(struct g *g);

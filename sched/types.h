@@ -53,6 +53,13 @@ enum {
 	ATTN_RING = 4,	  /* the M's ring of raw signals is not empty */
 };
 
+/* Bits of g->vforked. Whoever runs with the TLS of a G may be a child that CLONE_VM made of it: its
+ * calls all go to the kernel, and no scheduler is told (sig_in_child()). */
+enum {
+	CHILD_VFORK = 1,  /* the G waits in the kernel until its child has gone: it is the child */
+	CHILD_SHARES = 2, /* there is, or was, one that runs beside the G: its pid tells */
+};
+
 /* The first two fields are known to switch.S. */
 struct g_context {
 	void *sp;     /* of the last switch away */
@@ -129,12 +136,13 @@ struct g {
 	struct robust_head *robust;
 	size_t robust_len;
 	uintptr_t stack_lo, stack_hi; /* 0 if not known */
+	int32_t exit_status;
 	bool main;		      /* the process's first thread: its stack is the kernel's */
 	bool creating;	  /* within pthread_create: mmap(MAP_STACK) is glibc's own [own] */
 	bool hog;	  /* has run long since it last parked: sched_yield_woken() [own] */
 	uintptr_t made_hi; /* end of the stack that the last such mmap gave, until it is in use [own] */
 	int exit_status;  /* exit(2)'s: the last one is the process's [own] */
-	bool vforked;	  /* a vfork child runs on our memory: every site goes to the kernel */
+	uint8_t vforked;  /* CHILD_*: a process runs on our memory, with this G's TLS */
 	char name[16];	  /* PR_SET_NAME */
 	bool named;	  /* by itself or another, not by birth */
 

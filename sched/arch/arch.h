@@ -46,10 +46,10 @@ void arch_prepare_g0(struct m *m, void (*fn)(struct m *), char *lo, size_t size)
 long arch_clone_m(unsigned long flags, void *top, void (*fn)(void *), void *arg, void *tls,
 		  int32_t *tid);
 
-/* The raw clone or clone3 of FRAME whose child shares our memory (CLONE_VM) but not our thread
- * group: the child continues FRAME with result 0 on the stack ending at CHILD_TOP, without
- * passing through the scheduler. Returns in the parent only. */
-long arch_clone_child(struct seam *frame, uintptr_t child_top);
+/* The raw clone or clone3 of FRAME, whose child has a stack of its own, ending at CHILD_TOP: there it
+ * calls FN(ARG), if FN is not NULL, and then continues FRAME with result 0, without passing through
+ * the scheduler. Returns in the parent only. */
+long arch_clone_child(struct seam *frame, uintptr_t child_top, void (*fn)(void *), void *arg);
 
 /* Leave this stack for good: FRAME goes on with result 0 on the stack ending at TOP, as
  * arch_clone_child's child does, but through the scheduler's way out.

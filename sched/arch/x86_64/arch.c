@@ -80,14 +80,14 @@ void arch_prepare_g0(struct m *m, void (*fn)(struct m *), char *lo, size_t size)
 	m->g0.ctx.sp = f;
 }
 
-extern long arch_clone_shared(struct seam *frame, struct seam *copy);
+extern long arch_clone_shared(struct seam *frame, struct seam *copy, void (*fn)(void *), void *arg);
 
-long arch_clone_child(struct seam *frame, uintptr_t child_top)
+long arch_clone_child(struct seam *frame, uintptr_t child_top, void (*fn)(void *), void *arg)
 {
 	struct seam *s = (struct seam *)(child_top - RED_ZONE - sizeof *s);
 
 	*s = *frame;
-	return arch_clone_shared(frame, s);
+	return arch_clone_shared(frame, s, fn, arg);
 }
 
 extern _Noreturn void arch_go_on(struct seam *frame);

@@ -190,19 +190,27 @@ arch_clone_m:
 	.cfi_endproc
 	.size	arch_clone_m, .-arch_clone_m
 
-	/* long arch_spawn_child(struct seam *regs, void *child_sp): the raw clone or clone3 in
-	 * regs; a child that shares our memory comes back on its own stack, whose top holds a copy
-	 * of the seam frame, straight to the program; the parent returns here. */
+	/* long arch_clone_shared(struct seam *regs, struct seam *copy, fn, arg): the raw clone or clone3
+	 * in regs, whose child has a stack with a copy of the seam frame at its top: it calls fn(arg)
+	 * there and goes on to the program; the parent returns here. */
 	.globl	arch_clone_shared
 	.hidden	arch_clone_shared
 	.type	arch_clone_shared, @function
-	/* rdi: struct seam *; rsi: copy of it on the child's stack */
+	/* rdi: struct seam *; rsi: copy of it on the child's stack; rdx: fn or NULL; rcx: arg */
 arch_clone_shared:
 	.cfi_startproc
 	pushq	%rbx
 	.cfi_adjust_cfa_offset 8
 	.cfi_rel_offset rbx, 0
+	pushq	%r12
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset r12, 0
+	pushq	%r13
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset r13, 0
 	movq	%rsi, %rbx
+	movq	%rdx, %r12
+	movq	%rcx, %r13
 	movq	%rdi, %rax
 	movq	SEAM_RDI(%rax), %rdi
 	movq	SEAM_RSI(%rax), %rsi
@@ -214,12 +222,24 @@ arch_clone_shared:
 	syscall
 	testq	%rax, %rax
 	jz	1f
+	popq	%r13
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore r13
+	popq	%r12
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore r12
 	popq	%rbx
 	.cfi_adjust_cfa_offset -8
 	.cfi_restore rbx
 	ret
 	.cfi_undefined rip
 1:	movq	%rbx, %rsp
+	testq	%r12, %r12
+	jz	2f
+	movq	%r13, %rdi
+	andq	$-16, %rsp
+	call	*%r12
+2:	movq	%rbx, %rsp
 	movq	$0, SEAM_RAX(%rsp)
 	xorl	%ebp, %ebp
 	xorl	%ebx, %ebx
