@@ -2,13 +2,11 @@
 /* From dormant to active: find and patch the system call sites, adopt the calling thread as G. */
 #include "shim/activate.h"
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <link.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -31,6 +29,7 @@
 #include "sched/sysmon.h"
 #include "sched/trace.h"
 #include "shim/config.h"
+#include "shim/process.h"
 
 enum {
 	SITES_MAX = 2048,
@@ -57,6 +56,7 @@ static bool on_list(const char *path)
 struct found {
 	struct object objects[8];
 	int n;
+	bool valgrind;
 };
 
 static int look(struct dl_phdr_info *info, size_t size, void *arg)
@@ -64,6 +64,7 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 	struct found *f = arg;
 
 	(void)size;
+	f->valgrind |= strstr(info->dlpi_name, "/vgpreload_") != NULL;
 	if (on_list(info->dlpi_name) && f->n < 8)
 		f->objects[f->n++] = (struct object){.base = info->dlpi_addr,
 						     .phdr = info->dlpi_phdr,
@@ -83,43 +84,27 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 	return 0;
 }
 
-/* Are there kernel threads besides the caller? */
-static bool others(void)
+static bool patch_all(const struct found *f)
 {
-	DIR *d = opendir("/proc/self/task");
-	int n = 0;
-
-	if (!d)
-		return true;
-	for (struct dirent *e; (e = readdir(d));)
-		n += e->d_name[0] != '.';
-	closedir(d);
-	return n != 1;
-}
-
-static bool patch_all(void)
-{
-	struct found f = {.n = 0};
 	struct site *sites = mem_pages(sizeof *sites * SITES_MAX);
-	bool many = others();
+	bool many = process_has_others();
 
-	dl_iterate_phdr(look, &f);
-	for (int i = 0; sites && i < f.n; i++) {
+	for (int i = 0; sites && i < f->n; i++) {
 		struct sites_stats st;
 		struct patch_result r;
-		long n = sites_find(&f.objects[i], table_wants, sites, SITES_MAX, &st);
+		long n = sites_find(&f->objects[i], table_wants, sites, SITES_MAX, &st);
 
 		if (n < 0) {
-			msg("%s: %s; running on plain threads", f.objects[i].name, st.why);
+			msg("%s: %s; running on plain threads", f->objects[i].name, st.why);
 			return false;
 		}
-		if (patch_object(&f.objects[i], sites, (size_t)n, arch_seam_entry, many, &r)) {
-			msg("%s: %s; running on plain threads", f.objects[i].name, r.why);
+		if (patch_object(&f->objects[i], sites, (size_t)n, arch_seam_entry, many, &r)) {
+			msg("%s: %s; running on plain threads", f->objects[i].name, r.why);
 			return false;
 		}
 	}
 	mem_release(sites, sizeof *sites * SITES_MAX);
-	return sites && f.n > 0;
+	return sites && f->n > 0;
 }
 
 /* The kernel would go on writing the number of M0's processor into main's TLS. */
@@ -132,17 +117,10 @@ static void rseq_leave(void)
 }
 
 /* The shared mappings that are there already. */
-static void note_shared(void)
+static void note_map(uintptr_t lo, uintptr_t hi, bool shared)
 {
-	FILE *f = fopen("/proc/self/maps", "re");
-	unsigned long lo, hi;
-	char perms[8];
-
-	while (f && fscanf(f, "%lx-%lx %4s%*[^\n]", &lo, &hi, perms) == 3)
-		if (perms[3] == 's')
-			memory_note_shared(lo, hi - lo);
-	if (f)
-		fclose(f);
+	if (shared)
+		memory_note_shared(lo, hi - lo);
 }
 
 /* The stack of the calling thread: where a preempted G keeps its registers. */
@@ -231,14 +209,22 @@ static void activate_once(void)
 	struct sched_config c = {.pid = getpid()};
 	struct config asked;
 	uint64_t signalfds = signalfd_masks();
+	struct found f = {.n = 0};
+	const char *why;
 	int r;
 
 	config_read(&asked, ignored);
 	c.procs = asked.procs ? asked.procs : procs_default();
 	c.tls_below = (size_t)((char *)__builtin_thread_pointer() - (char *)&self_g) + 64;
 	find_clock();
-	note_shared();
-	if (!patch_all())
+	dl_iterate_phdr(look, &f);
+	why = f.valgrind ? "valgrind runs this process" : process_unfit();
+	if (why) {
+		msg("%s; running on plain threads", why);
+		return;
+	}
+	process_maps(note_map);
+	if (!patch_all(&f))
 		return;
 	find_syscall();
 	rseq_leave();

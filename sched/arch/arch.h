@@ -29,6 +29,9 @@ struct seam {
 extern bool arch_fsgsbase;
 void arch_init(void);
 
+/* Does the calling thread have a shadow stack? A switch cannot take it along. */
+bool arch_shadow_stack(void);
+
 /* Leave FROM, a G or g0 on this M, and continue TO.
  * Pre: TO's context is saved and nobody else is running it. Post (in TO): FROM's context is
  * saved; vector registers, MXCSR and the x87 control word are TO's. */

@@ -28,6 +28,15 @@ void arch_init(void)
 	arch_fsgsbase = getauxval(AT_HWCAP2) & 2;
 }
 
+bool arch_shadow_stack(void)
+{
+	/* asm/prctl.h of Linux 6.6 */
+	const long shstk_status = 0x5005, shstk = 1;
+	uint64_t on = 0;
+
+	return raw2(SYS_arch_prctl, shstk_status, &on) == 0 && (on & shstk);
+}
+
 /* What arch_switch() pops: see the picture in switch.S. */
 struct switch_frame {
 	unsigned char xmm[256];

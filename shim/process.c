@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* What the process looks like. See process.h. */
+#include "shim/process.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "sched/arch/arch.h"
+#include "sched/base/raw.h"
+
+enum { BUF = 4096 };
+
+static long open_proc(const char *path, int flags)
+{
+	return raw4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | flags, 0);
+}
+
+bool process_has_others(void)
+{
+	char buf[BUF] __attribute__((aligned(8)));
+	long fd = open_proc("/proc/self/task", O_DIRECTORY), len;
+	int n = 0;
+
+	if (fd < 0)
+		return true;
+	while ((len = raw3(SYS_getdents64, fd, buf, sizeof buf)) > 0)
+		for (long at = 0; at < len;) {
+			const struct dirent64 *d = (const void *)(buf + at);
+
+			n += d->d_name[0] != '.';
+			at += d->d_reclen;
+		}
+	raw1(SYS_close, fd);
+	return n != 1;
+}
+
+/* Calls LINE for each line of the file, without its newline and cut off where it is long. */
+static void each_line(const char *path, void (*line)(const char *s, void *arg), void *arg)
+{
+	char buf[BUF], text[128];
+	long fd = open_proc(path, 0), len;
+	size_t n = 0;
+
+	if (fd < 0)
+		return;
+	while ((len = raw3(SYS_read, fd, buf, sizeof buf)) > 0)
+		for (long i = 0; i < len; i++) {
+			if (buf[i] != '\n') {
+				if (n < sizeof text - 1)
+					text[n++] = buf[i];
+				continue;
+			}
+			text[n] = '\0';
+			line(text, arg);
+			n = 0;
+		}
+	raw1(SYS_close, fd);
+}
+
+static uintptr_t hex(const char **s)
+{
+	uintptr_t v = 0;
+
+	for (;; (*s)++) {
+		if (**s >= '0' && **s <= '9')
+			v = v * 16 + (uintptr_t)(**s - '0');
+		else if (**s >= 'a' && **s <= 'f')
+			v = v * 16 + (uintptr_t)(**s - 'a' + 10);
+		else
+			return v;
+	}
+}
+
+struct map_reader {
+	void (*fn)(uintptr_t lo, uintptr_t hi, bool shared);
+};
+
+/* proc(5): 00400000-00452000 r-xp 00000000 08:02 173521  /usr/bin/dbus-daemon */
+static void map_line(const char *s, void *arg)
+{
+	const struct map_reader *r = arg;
+	uintptr_t lo = hex(&s), hi;
+
+	if (*s++ != '-')
+		return;
+	hi = hex(&s);
+	if (*s == ' ' && strlen(s) >= 5)
+		r->fn(lo, hi, s[4] == 's');
+}
+
+void process_maps(void (*fn)(uintptr_t lo, uintptr_t hi, bool shared))
+{
+	struct map_reader r = { fn };
+
+	each_line("/proc/self/maps", map_line, &r);
+}
+
+/* ---- What we do not do -------------------------------------------------------------------- */
+
+/* The seccomp filters when the process began: those of its container, which let threads be made. One
+ * that the program has added since may know every call that its threads make, and none of ours. */
+static int filters_first;
+
+static void filters_line(const char *s, void *arg)
+{
+	static const char key[] = "Seccomp_filters:";
+	int n = 0;
+
+	if (strncmp(s, key, sizeof key - 1) != 0)
+		return;
+	for (s += sizeof key - 1; *s == '\t' || *s == ' '; s++)
+		;
+	for (; *s >= '0' && *s <= '9'; s++)
+		n = n * 10 + (*s - '0');
+	*(int *)arg = n;
+}
+
+static int filters(void)
+{
+	int n = 1; /* before Linux 5.9 nobody says how many */
+
+	if (raw2(SYS_prctl, PR_GET_SECCOMP, 0) != SECCOMP_MODE_FILTER)
+		return 0;
+	each_line("/proc/self/status", filters_line, &n);
+	return n;
+}
+
+static void __attribute__((constructor)) process_began(void)
+{
+	filters_first = filters();
+}
+
+const char *process_unfit(void)
+{
+	if (filters() > filters_first)
+		return "the program has installed a seccomp filter";
+	if (arch_shadow_stack())
+		return "the process has a user shadow stack";
+	return NULL;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the process looks like when it makes its first thread: read from /proc, once.
+ *
+ * Rules of this file: raw system calls and buffers on the stack. No malloc, for an allocator may be
+ * what makes the first thread; no stdio.
+ */
+#ifndef GOTHREADS_PROCESS_H
+#define GOTHREADS_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Are there kernel threads besides the caller? True when that cannot be known. */
+bool process_has_others(void);
+
+/* Calls FN for each mapping; SHARED: other processes may see its memory. */
+void process_maps(void (*fn)(uintptr_t lo, uintptr_t hi, bool shared));
+
+/* Why this process must stay with plain threads, in one phrase; NULL when nothing is in the way. */
+const char *process_unfit(void);
+
+#endif
