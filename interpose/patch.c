@@ -12,11 +12,10 @@
 
 enum {
 	/* Of a trampoline, without what was moved: lea, push, jmp; jmp back; its constant. */
-	CODE_MAX = 5 + 6 + 6 + 5,
+	CODE_MAX = PATCH_CALL + 5,
 	ALIGN = 16,
 	TRAMPOLINE_MAX = (CODE_MAX + SITE_MAX + ALIGN - 1) / ALIGN * ALIGN,
 	INT3 = 0xcc,
-	JMP_REL32 = 0xe9,
 };
 
 #ifndef MFD_EXEC
@@ -225,7 +224,7 @@ static uintptr_t put_trampoline(struct area *a, const struct object *o, const st
 	put_indirect(a, push_rip, a->slot);
 	put_indirect(a, jmp_rip, 0);
 	if (s->flags & SITE_TAIL) {
-		const uint8_t jmp = JMP_REL32;
+		const uint8_t jmp = PATCH_JMP;
 
 		resume = a->at + a->code;
 		put_moved(a, o, s, s->sys + 2U, s->len);
@@ -244,7 +243,7 @@ static void put_window(uint8_t *buf, const struct object *o, const struct site *
 {
 	unsigned keep = s->flags & (SITE_SPLIT | SITE_TAIL) ? s->len : s->first;
 
-	buf[0] = JMP_REL32;
+	buf[0] = PATCH_JMP;
 	put_rel32(buf + 1, o->base + s->start + 5, trampoline);
 	for (unsigned i = 5; i < keep; i++)
 		buf[i] = INT3;

@@ -60,6 +60,8 @@ enum patch_way { PATCH_NONE, PATCH_BY_MEM, PATCH_BY_MAP };
 
 enum {
 	PATCH_AREAS_MAX = 64, /* calls of patch_object() that can succeed, in a process's life */
+	PATCH_JMP = 0xe9,     /* the first byte of a window that is patched: jmp rel32 */
+	PATCH_CALL = 17,      /* bytes of a trampoline's lea, push and jmp */
 	PATCH_RED_ZONE = 128, /* what the entry routine finds skipped below the caller's rsp */
 };
 

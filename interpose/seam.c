@@ -214,27 +214,40 @@ void seam_attend(struct g *g)
 /* A kernel thread that is not ours, or (with G) a child that runs on the memory of G. */
 static long no_g(struct g *g, struct seam *s)
 {
+	if (!sched_active() || (g && !sig_own_process())) {
+		if (s->nr == __NR_clone || s->nr == __NR_clone3)
+			return seam_raw_clone(s);
+		if (g && s->nr == __NR_rt_sigaction)
+			return sys_rt_sigaction(g, s);
+		if (g && s->nr == __NR_futex && (g->vforked & CHILD_VFORK))
+			return seam_futex_child(g, s);
+		return seam_raw(s);
+	}
 	switch (s->nr) {
 	case __NR_clone:
 	case __NR_clone3:
-		return seam_raw_clone(s);
-	case __NR_rt_sigaction:
-		return sched_active() ? sys_rt_sigaction(g, s) : seam_raw(s);
+		return seam_clone_foreign(s);
+	case __NR_futex:
+		return seam_futex_foreign(s);
 	case __NR_mmap:
-		return sched_active() ? sys_mmap(NULL, s) : seam_raw(s);
+		return sys_mmap(NULL, s);
+	case __NR_mprotect:
+		return sys_mprotect(NULL, s);
+	case __NR_munmap:
+		return sys_munmap(NULL, s);
+	case __NR_madvise:
+		return sys_madvise(NULL, s);
+	case __NR_rt_sigaction:
+		return sys_rt_sigaction(NULL, s);
+	case __NR_tgkill:
+		return sys_tgkill(NULL, s);
+	case __NR_tkill:
+		return sys_tkill(NULL, s);
+	case __NR_rt_tgsigqueueinfo:
+		return sys_rt_tgsigqueueinfo(NULL, s);
 	}
-	if (!g && sched_active()) {
-		if (bodies_has(s->nr, sys_set_ids))
-			return sys_set_ids(NULL, s);
-		if (s->nr == __NR_mprotect)
-			return sys_mprotect(NULL, s);
-		if (s->nr == __NR_munmap)
-			return sys_munmap(NULL, s);
-		if (s->nr == __NR_madvise)
-			return sys_madvise(NULL, s);
-		if (s->nr == __NR_tgkill)
-			return sys_tgkill(NULL, s);
-	}
+	if (bodies_has(s->nr, sys_set_ids))
+		return sys_set_ids(NULL, s);
 	return seam_raw(s);
 }
 

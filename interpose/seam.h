@@ -14,6 +14,17 @@ long seam_raw(const struct seam *s);
 /* The raw clone or clone3 in S, whose child may have a stack of its own. */
 long seam_raw_clone(struct seam *s);
 
+/* The futex call of a thread that is no G (sched_foreign): it waits in the kernel, but wakes Gs too. */
+long seam_futex_foreign(const struct seam *s);
+/* That of a vfork child of G's; and what it wants woken, once it has gone. */
+long seam_futex_child(struct g *g, const struct seam *s);
+void seam_child_gone(struct g *g);
+/* A thread that is no G makes one. */
+long seam_clone_foreign(struct seam *s);
+
+/* The hook sched_exit_wake: clear the word and wake whoever joins. */
+void seam_thread_ended(int32_t *clear_tid);
+
 /* What the way out of the seam does, for those that did not come in by it. */
 void seam_attend(struct g *g);
 

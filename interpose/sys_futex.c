@@ -8,6 +8,7 @@
 #include "interpose/table.h"
 #include "sched/base/raw.h"
 #include "sched/futex.h"
+#include "sched/gtab.h"
 #include "sched/signal.h"
 
 long seam_timespec(const void *user, int64_t *ns)
@@ -99,10 +100,122 @@ static long woken(struct g *g, long r)
 	return r;
 }
 
+/* Of the N that the call in S may wake, GOT were Gs: the rest may wait in the kernel. */
+static long wake_in_kernel(const struct seam *s, int cmd, long got)
+{
+	uint32_t n = (uint32_t)s->arg[2], rest = (uint32_t)got < n ? n - (uint32_t)got : 0;
+	struct seam t = *s;
+	long r;
+
+	t.arg[2] = rest;
+	switch (cmd) {
+	case FUTEX_WAKE_OP:
+		/* The word has been changed; what it was then is not known any more. One more that
+		 * is woken will look and wait again. */
+		t.arg[1] = FUTEX_WAKE | (s->arg[1] & FUTEX_PRIVATE_FLAG);
+		r = rest ? seam_raw(&t) : 0;
+		t.arg[0] = s->arg[4];
+		t.arg[2] = s->arg[3];
+		return (r < 0 ? 0 : r) + seam_raw(&t);
+	case FUTEX_REQUEUE:
+	case FUTEX_CMP_REQUEUE:
+		/* Compared already. */
+		t.arg[1] = FUTEX_REQUEUE | (s->arg[1] & FUTEX_PRIVATE_FLAG);
+		return seam_raw(&t);
+	}
+	return rest ? seam_raw(&t) : 0;
+}
+
+static long wake(const struct seam *s, int cmd)
+{
+	uint32_t *addr = (uint32_t *)s->arg[0], *addr2 = (uint32_t *)s->arg[4];
+	uint32_t n = (uint32_t)s->arg[2], n2 = (uint32_t)s->arg[3], val3 = (uint32_t)s->arg[5];
+	long got = -ENOSYS, more;
+
+	switch (cmd) {
+	case FUTEX_WAKE:
+		got = futex_wake(addr, n, FUTEX_BITSET_MATCH_ANY);
+		break;
+	case FUTEX_WAKE_BITSET:
+		got = futex_wake(addr, n, val3);
+		break;
+	case FUTEX_REQUEUE:
+		got = futex_requeue(addr, addr2, n, n2, NULL);
+		break;
+	case FUTEX_CMP_REQUEUE:
+		got = futex_requeue(addr, addr2, n, n2, &val3);
+		break;
+	case FUTEX_WAKE_OP:
+		got = futex_wake_op(addr, addr2, n, n2, val3);
+		break;
+	}
+	if (got < 0 || !atomic_load(&sched_foreign))
+		return got;
+	more = wake_in_kernel(s, cmd, got);
+	return got + (more > 0 ? more : 0);
+}
+
+long seam_futex_foreign(const struct seam *s)
+{
+	int cmd = (int)s->arg[1] & FUTEX_CMD_MASK;
+	bool misaligned = (s->arg[0] & 3) || (cmd != FUTEX_WAKE && cmd != FUTEX_WAKE_BITSET &&
+					      (s->arg[4] & 3));
+
+	switch (cmd) {
+	case FUTEX_WAKE:
+	case FUTEX_WAKE_BITSET:
+	case FUTEX_REQUEUE:
+	case FUTEX_CMP_REQUEUE:
+	case FUTEX_WAKE_OP:
+		if (!misaligned)
+			return wake(s, cmd);
+	}
+	return seam_raw(s);
+}
+
+/* The child is another process and must not touch the scheduler, which might make an M there. Its G
+ * wakes in its place, as soon as it can. */
+long seam_futex_child(struct g *g, const struct seam *s)
+{
+	int cmd = (int)s->arg[1] & FUTEX_CMD_MASK;
+	struct m *m = g->m;
+
+	if (cmd == FUTEX_WAKE || cmd == FUTEX_WAKE_BITSET) {
+		if (m->n_child_woke < sizeof m->child_woke / sizeof *m->child_woke)
+			m->child_woke[m->n_child_woke++] = (uint32_t *)s->arg[0];
+	}
+	return seam_raw(s);
+}
+
+void seam_child_gone(struct g *g)
+{
+	struct m *m = g->m;
+
+	for (uint32_t i = 0; i < m->n_child_woke; i++)
+		futex_wake(m->child_woke[i], INT32_MAX, FUTEX_BITSET_MATCH_ANY);
+	m->n_child_woke = 0;
+}
+
+void seam_thread_ended(int32_t *clear_tid)
+{
+	futex_thread_ended(clear_tid);
+	if (atomic_load(&sched_foreign))
+		raw3(SYS_futex, clear_tid, FUTEX_WAKE, INT32_MAX);
+}
+
+/* Who joins a pthread that is no G waits for the kernel to clear the word that holds its tid. */
+static bool awaits_foreign(const struct seam *s)
+{
+	uint32_t tid = (uint32_t)s->arg[2];
+
+	return atomic_load(&sched_foreign) && !(s->arg[1] & FUTEX_PRIVATE_FLAG) && tid &&
+	       tid < GTAB_TID_FIRST && raw3(SYS_tgkill, raw0(SYS_getpid), tid, 0) == 0;
+}
+
 long sys_futex(struct g *g, struct seam *s)
 {
 	uint32_t *addr = (uint32_t *)s->arg[0], *addr2 = (uint32_t *)s->arg[4];
-	uint32_t val = (uint32_t)s->arg[2], val3 = (uint32_t)s->arg[5], n2 = (uint32_t)s->arg[3];
+	uint32_t val = (uint32_t)s->arg[2], val3 = (uint32_t)s->arg[5];
 	int op = (int)s->arg[1], cmd = op & FUTEX_CMD_MASK;
 	int64_t deadline = FUTEX_NEVER;
 	long r;
@@ -122,6 +235,8 @@ long sys_futex(struct g *g, struct seam *s)
 	switch (cmd) {
 	case FUTEX_WAIT:
 	case FUTEX_WAIT_BITSET:
+		if (awaits_foreign(s))
+			return in_kernel(g, s);
 		if (s->arg[3]) {
 			r = seam_timespec((void *)s->arg[3], &deadline);
 			if (r)
@@ -134,15 +249,11 @@ long sys_futex(struct g *g, struct seam *s)
 		return wait_restarting(g, addr, val,
 				       cmd == FUTEX_WAIT ? FUTEX_BITSET_MATCH_ANY : val3, deadline);
 	case FUTEX_WAKE:
-		return woken(g, futex_wake(addr, val, FUTEX_BITSET_MATCH_ANY));
 	case FUTEX_WAKE_BITSET:
-		return woken(g, futex_wake(addr, val, val3));
 	case FUTEX_REQUEUE:
-		return woken(g, futex_requeue(addr, addr2, val, n2, NULL));
 	case FUTEX_CMP_REQUEUE:
-		return woken(g, futex_requeue(addr, addr2, val, n2, &val3));
 	case FUTEX_WAKE_OP:
-		return woken(g, futex_wake_op(addr, addr2, val, n2, val3));
+		return woken(g, wake(s, cmd));
 	}
 	/* Unknown to us, FUTEX_WAIT_REQUEUE_PI among them: the kernel's queues are not ours, so that to
 	 * ask it would be to wait for a wake that comes here. */

@@ -27,14 +27,14 @@ struct thread_request {
 
 static long make_thread(struct g *g, const struct seam *s, const struct thread_request *t)
 {
-	struct g *child = gtab_new(g->m->p);
+	struct g *child = gtab_new(g ? g->m->p : NULL);
+	uint64_t mask;
 	int32_t tid;
-
 	long r;
 
 	if (!child)
 		return -EAGAIN;
-	r = atomic_load(&g->own_m) ? pin_child(g, child) : 0;
+	r = g && atomic_load(&g->own_m) ? pin_child(g, child) : 0;
 	if (r) {
 		gtab_free(g->m->p, child);
 		return r;
@@ -44,14 +44,21 @@ static long make_thread(struct g *g, const struct seam *s, const struct thread_r
 	child->stack_lo = t->stack_lo;
 	child->stack_hi = t->stack_top;
 	child->clear_tid = t->flags & CLONE_CHILD_CLEARTID ? t->child_tid : NULL;
-	__builtin_memcpy(child->name, seam_name(g), sizeof child->name);
-	atomic_store_explicit(&child->affinity, atomic_load(&g->affinity), memory_order_relaxed);
-	atomic_store_explicit(&child->sigmask, atomic_load(&g->sigmask), memory_order_relaxed);
+	if (g) {
+		mask = atomic_load(&g->sigmask);
+		__builtin_memcpy(child->name, seam_name(g), sizeof child->name);
+		atomic_store_explicit(&child->affinity, atomic_load(&g->affinity),
+				      memory_order_relaxed);
+	} else {
+		raw4(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, 8);
+	}
+	atomic_store_explicit(&child->sigmask, mask, memory_order_relaxed);
 	if (t->flags & CLONE_PARENT_SETTID)
 		*t->parent_tid = tid;
 	if (t->flags & CLONE_CHILD_SETTID)
 		*t->child_tid = tid;
-	seam_stack_made(g, t->tls);
+	if (g)
+		seam_stack_made(g, t->tls);
 	/* self_g of the new thread, in the TLS block that glibc made for it */
 	*(struct g **)(t->tls + ((uintptr_t)&self_g - arch_get_fs())) = child;
 	arch_prepare_child(child, s, t->stack_top, t->tls);
@@ -83,10 +90,13 @@ static long spawn(struct g *g, struct seam *s, unsigned long flags, uintptr_t st
 	/* On the parent's own stack there is no way back from our frames for two. */
 	if (!stack_top)
 		return -EINVAL;
-
+	if (flags & CLONE_THREAD)
+		atomic_fetch_add(&sched_foreign, 1);
 	g->vforked |= waits ? CHILD_VFORK : CHILD_SHARES;
-	if (waits)
+	if (waits) {
+		atomic_fetch_add(&sched_foreign, 1);
 		sched_block_syscall(g);
+	}
 	sig_before_fork();
 	r = arch_clone_child(s, stack_top,
 			     flags & CLONE_SIGHAND ? child_started_sharing_handlers : child_started,
@@ -94,8 +104,11 @@ static long spawn(struct g *g, struct seam *s, unsigned long flags, uintptr_t st
 	if (waits)
 		g->vforked &= (uint8_t)~CHILD_VFORK;
 	sig_after_fork(g);
-	if (waits)
+	if (waits) {
+		atomic_fetch_sub(&sched_foreign, 1);
+		seam_child_gone(g);
 		sched_exit_syscall(g);
+	}
 	return r;
 }
 
@@ -115,6 +128,7 @@ static long fork_process(struct g *g, const struct seam *call, const struct seam
 	r = seam_raw(call);
 	stack_fork_end();
 	if (r == 0) {
+		atomic_store(&sched_foreign, 0);
 		futex_forked();
 		each_m_forked();
 		sys_ids_forked();
@@ -209,6 +223,18 @@ long sys_clone3(struct g *g, struct seam *s)
 	return fork_process(g, &call, s, a.flags, top);
 }
 
+long seam_clone_foreign(struct seam *s)
+{
+	struct clone_args a;
+
+	if (s->nr == __NR_clone)
+		return (s->arg[0] & (long)THREAD_FLAGS) == (long)THREAD_FLAGS ? sys_clone(NULL, s)
+									    : seam_raw_clone(s);
+	if (clone_args(s, &a))
+		return -EFAULT;
+	return (a.flags & THREAD_FLAGS) == THREAD_FLAGS ? sys_clone3(NULL, s) : seam_raw_clone(s);
+}
+
 long seam_raw_clone(struct seam *s)
 {
 	uintptr_t top = (uintptr_t)s->arg[1];
@@ -230,6 +256,7 @@ int seam_vfork_before(struct g *g)
 		return 0;
 	sched_enter(g);
 	g->vforked |= CHILD_VFORK;
+	atomic_fetch_add(&sched_foreign, 1);
 	sched_block_syscall(g);
 	sig_before_fork();
 	return 1;
@@ -246,6 +273,8 @@ long seam_vfork_after(long r)
 
 	g->vforked &= (uint8_t)~CHILD_VFORK;
 	sig_after_fork(g);
+	atomic_fetch_sub(&sched_foreign, 1);
+	seam_child_gone(g);
 	sched_exit_syscall(g);
 	sched_leave(g);
 	seam_attend(g);
@@ -323,12 +352,15 @@ long sys_get_robust_list(struct g *g, struct seam *s)
 }
 
 /* The kernel would follow the M, not the G: cpu_id stays "uninitialised", and glibc and the
- * allocators ask getcpu() instead. */
+ * allocators ask getcpu() instead. glibc itself asks only for a thread whose maker was registered,
+ * which is then no G; a refusal would be the end of the process. Its area is in the descriptor that FS
+ * points to. */
 long sys_rseq(struct g *g, struct seam *s)
 {
+	enum { DESCRIPTOR = 4096 };
+
 	(void)g;
-	(void)s;
-	return -ENOSYS;
+	return (uintptr_t)s->arg[0] - arch_get_fs() < DESCRIPTOR ? 0 : -ENOSYS;
 }
 
 long sys_sched_yield(struct g *g, struct seam *s)

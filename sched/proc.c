@@ -49,6 +49,7 @@ int (*raw_vdso_clock_gettime)(clockid_t, struct timespec *);
 void (*sched_exit_wake)(int32_t *clear_tid);
 struct g *(*sched_exit_joiner)(int32_t *clear_tid);
 void (*sched_m_started)(struct m *m);
+_Atomic uint32_t sched_foreign;
 void (*sched_m_attend)(struct m *m);
 
 enum {
@@ -481,7 +482,7 @@ static void g_reap(struct m *m, struct g *g)
 	gtab_free(m->p, g);
 	if (clear && sched_exit_wake)
 		sched_exit_wake(clear);
-	if (gtab_alive() == 0)
+	if (gtab_alive() == 0 && !atomic_load(&sched_foreign))
 		raw1(SYS_exit_group, status);
 }
 

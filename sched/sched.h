@@ -16,6 +16,15 @@
  * every thread its slot. */
 extern __thread struct g *self_g __attribute__((visibility("hidden")));
 
+/*
+ * Kernel threads of the program's that are no Gs: there before the activation, or made by a clone that
+ * asks for less than a pthread. They wait in the kernel, and we do not see it. So once there can be
+ * any, each wake goes both ways: to Gs, and to the kernel for as many as are still to be woken; and the
+ * end of the last G is not that of the process. Counts what there may be: the threads, once and for
+ * good, and each vfork child while it runs on our memory.
+ */
+extern _Atomic uint32_t sched_foreign;
+
 struct sched_config {
 	uint32_t procs;
 	int32_t pid;

@@ -899,7 +899,12 @@ void sig_forked(struct g *g, int32_t p)
 bool sig_in_child(const struct g *g)
 {
 	return (g->vforked & CHILD_VFORK) ||
-	       ((g->vforked & CHILD_SHARES) && raw0(SYS_getpid) != pid);
+	       ((g->vforked & CHILD_SHARES) && raw0(SYS_gettid) != g->m->tid);
+}
+
+bool sig_own_process(void)
+{
+	return raw0(SYS_getpid) == pid;
 }
 
 void sig_child_started(const struct g *g, bool own)

@@ -71,6 +71,8 @@ int sched_attend(struct seam *s);
 
 /* Are we a child on the memory of G (types.h, CHILD_*) rather than G itself? Anywhere. */
 bool sig_in_child(const struct g *g);
+/* Are we in the process that the scheduler runs? Anywhere. */
+bool sig_own_process(void);
 /* In such a child, made between sig_before_fork() and sig_after_fork(): the mask and dispositions that G
  * has (these only if they are its OWN). */
 void sig_child_started(const struct g *g, bool own);

@@ -57,7 +57,7 @@ enum {
  * calls all go to the kernel, and no scheduler is told (sig_in_child()). */
 enum {
 	CHILD_VFORK = 1,  /* the G waits in the kernel until its child has gone: it is the child */
-	CHILD_SHARES = 2, /* there is, or was, one that runs beside the G: its pid tells */
+	CHILD_SHARES = 2, /* there is, or was, one that runs beside the G: its kernel tid tells */
 };
 
 /* The first two fields are known to switch.S. */
@@ -248,6 +248,9 @@ struct m {
 	siginfo_t ring[SIGRING];
 	bool ring_full;		      /* the kernel keeps what comes, until the ring is drained */
 	_Atomic uint64_t kernel_mask; /* signals that the kernel blocks on this M [own] */
+	/* addresses that the vfork child of this M's G has woken; how many there were */
+	uint32_t *child_woke[16];
+	uint32_t n_child_woke;
 	struct sigq *deliver;	   /* the signal that deliver_here() is about to put on this M */
 
 	char *stack, *sigstack; /* g0's and the handlers'; low ends */

@@ -30,6 +30,7 @@
 #include "sched/trace.h"
 #include "shim/config.h"
 #include "shim/process.h"
+#include "shim/stop.h"
 
 enum {
 	SITES_MAX = 2048,
@@ -53,8 +54,11 @@ static bool on_list(const char *path)
 	return false;
 }
 
+enum { OBJECTS_MAX = 8 };
+
 struct found {
-	struct object objects[8];
+	struct object objects[OBJECTS_MAX];
+	size_t first[OBJECTS_MAX + 1]; /* of their sites */
 	int n;
 	bool valgrind;
 };
@@ -65,7 +69,7 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 
 	(void)size;
 	f->valgrind |= strstr(info->dlpi_name, "/vgpreload_") != NULL;
-	if (on_list(info->dlpi_name) && f->n < 8)
+	if (on_list(info->dlpi_name) && f->n < OBJECTS_MAX)
 		f->objects[f->n++] = (struct object){.base = info->dlpi_addr,
 						     .phdr = info->dlpi_phdr,
 						     .phnum = info->dlpi_phnum,
@@ -84,27 +88,62 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 	return 0;
 }
 
-static bool patch_all(const struct found *f)
+/* The sites of all objects, one after the other. */
+static bool find_sites(struct found *f, struct site *sites)
 {
-	struct site *sites = mem_pages(sizeof *sites * SITES_MAX);
-	bool many = process_has_others();
+	size_t used = 0;
 
-	for (int i = 0; sites && i < f->n; i++) {
+	for (int i = 0; i < f->n; i++) {
 		struct sites_stats st;
-		struct patch_result r;
-		long n = sites_find(&f->objects[i], table_wants, sites, SITES_MAX, &st);
+		long n = sites_find(&f->objects[i], table_wants, sites + used, SITES_MAX - used,
+				    &st);
 
 		if (n < 0) {
 			msg("%s: %s; running on plain threads", f->objects[i].name, st.why);
 			return false;
 		}
-		if (patch_object(&f->objects[i], sites, (size_t)n, arch_seam_entry, many, &r)) {
+		f->first[i] = used;
+		used += (size_t)n;
+		f->first[i + 1] = used;
+	}
+	return true;
+}
+
+/* Pre: no other kernel thread runs. */
+static bool patch_sites(const struct found *f, const struct site *sites)
+{
+	for (int i = 0; i < f->n; i++) {
+		const struct site *s = sites + f->first[i];
+		size_t n = f->first[i + 1] - f->first[i];
+		struct patch_result r;
+
+		if (patch_object(&f->objects[i], s, n, arch_seam_entry, false, &r)) {
 			msg("%s: %s; running on plain threads", f->objects[i].name, r.why);
 			return false;
 		}
+		stop_moved(&f->objects[i], s, n);
 	}
-	mem_release(sites, sizeof *sites * SITES_MAX);
-	return sites && f->n > 0;
+	return true;
+}
+
+static bool patch_all(struct found *f)
+{
+	struct site *sites = mem_pages(sizeof *sites * SITES_MAX);
+	bool ok = sites && f->n > 0 && find_sites(f, sites), others = process_has_others();
+
+	if (others)
+		atomic_fetch_add(&sched_foreign, 1);
+	if (ok && others && !stop_others()) {
+		msg("a thread that is there already cannot be stopped; running on plain threads");
+		ok = false;
+	} else if (ok) {
+		ok = patch_sites(f, sites);
+		if (others)
+			stop_end(true);
+	}
+	if (sites)
+		mem_release(sites, sizeof *sites * SITES_MAX);
+	return ok;
 }
 
 /* The kernel would go on writing the number of M0's processor into main's TLS. */
@@ -228,7 +267,7 @@ static void activate_once(void)
 		return;
 	find_syscall();
 	rseq_leave();
-	sched_exit_wake = futex_thread_ended;
+	sched_exit_wake = seam_thread_ended;
 	sched_exit_joiner = futex_thread_joiner;
 	sched_m_started = sig_start_m;
 	dump_init(asked.dumpsig, call_name);
@@ -246,6 +285,10 @@ static void activate_once(void)
 	if (signalfds)
 		sig_mirror(self_g, signalfds);
 	note_stack(self_g);
+	if (stop_one_has_our_tls)
+		self_g->vforked |= CHILD_SHARES;
+	if (atomic_load(&sched_foreign))
+		sysmon_start(); /* who makes the first G need not be one */
 	/* What the kernel would clear when this thread ends is from now on ours to clear. */
 	prctl(PR_GET_TID_ADDRESS, &self_g->clear_tid);
 }

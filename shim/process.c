@@ -19,23 +19,46 @@ static long open_proc(const char *path, int flags)
 	return raw4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | flags, 0);
 }
 
-bool process_has_others(void)
+static int32_t number(const char *s)
+{
+	int32_t n = 0;
+
+	for (; *s >= '0' && *s <= '9'; s++)
+		n = n * 10 + (*s - '0');
+	return n;
+}
+
+bool process_tasks(void (*fn)(int32_t tid))
 {
 	char buf[BUF] __attribute__((aligned(8)));
 	long fd = open_proc("/proc/self/task", O_DIRECTORY), len;
-	int n = 0;
 
 	if (fd < 0)
-		return true;
+		return false;
 	while ((len = raw3(SYS_getdents64, fd, buf, sizeof buf)) > 0)
 		for (long at = 0; at < len;) {
 			const struct dirent64 *d = (const void *)(buf + at);
 
-			n += d->d_name[0] != '.';
+			if (d->d_name[0] != '.')
+				fn(number(d->d_name));
 			at += d->d_reclen;
 		}
 	raw1(SYS_close, fd);
-	return n != 1;
+	return len == 0;
+}
+
+static int tasks;
+
+static void count_task(int32_t tid)
+{
+	(void)tid;
+	tasks++;
+}
+
+bool process_has_others(void)
+{
+	tasks = 0;
+	return !process_tasks(count_task) || tasks != 1;
 }
 
 /* Calls LINE for each line of the file, without its newline and cut off where it is long. */
@@ -108,15 +131,12 @@ static int filters_first;
 static void filters_line(const char *s, void *arg)
 {
 	static const char key[] = "Seccomp_filters:";
-	int n = 0;
 
 	if (strncmp(s, key, sizeof key - 1) != 0)
 		return;
 	for (s += sizeof key - 1; *s == '\t' || *s == ' '; s++)
 		;
-	for (; *s >= '0' && *s <= '9'; s++)
-		n = n * 10 + (*s - '0');
-	*(int *)arg = n;
+	*(int *)arg = number(s);
 }
 
 static int filters(void)

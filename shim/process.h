@@ -11,6 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Calls FN for each kernel thread of the process; false when they cannot be listed. */
+bool process_tasks(void (*fn)(int32_t tid));
+
 /* Are there kernel threads besides the caller? True when that cannot be known. */
 bool process_has_others(void);
 

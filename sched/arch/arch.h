@@ -84,6 +84,7 @@ void arch_cut(ucontext_t *uc);
 /* A fault at the pc: in arch_copy_user()? Then make it return -EFAULT. */
 bool arch_fix_fault(ucontext_t *uc);
 uintptr_t arch_pc(const ucontext_t *uc);
+void arch_set_pc(ucontext_t *uc, uintptr_t pc);
 uintptr_t arch_sp(const ucontext_t *uc);
 
 /* Make the thread interrupted at UC (on an M's signal stack) run HANDLER(sig, info, uc) on the
