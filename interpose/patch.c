@@ -34,9 +34,50 @@ bool patch_contains(uintptr_t pc)
 	size_t n = atomic_load_explicit(&nareas, memory_order_acquire);
 
 	for (size_t i = 0; i < n; i++)
-		if (pc - areas[i].lo < areas[i].hi - areas[i].lo)
+		if (pc >= __atomic_load_n(&areas[i].lo, __ATOMIC_RELAXED) &&
+		    pc < __atomic_load_n(&areas[i].hi, __ATOMIC_RELAXED))
 			return true;
 	return false;
+}
+
+/* An area that is not in use holds nothing: its lo is beyond its hi, from one store to the next. */
+static void area_set(size_t i, const struct patch_area *a)
+{
+	if (!a) {
+		__atomic_store_n(&areas[i].lo, UINTPTR_MAX, __ATOMIC_RELEASE);
+		__atomic_store_n(&areas[i].hi, 0, __ATOMIC_RELEASE);
+		return;
+	}
+	areas[i].object = a->object;
+	__atomic_store_n(&areas[i].hi, a->hi, __ATOMIC_RELEASE);
+	__atomic_store_n(&areas[i].lo, a->lo, __ATOMIC_RELEASE);
+}
+
+/* One to use, perhaps the next that never was; PATCH_AREAS_MAX: none. */
+static size_t area_free(void)
+{
+	size_t n = atomic_load_explicit(&nareas, memory_order_relaxed), i;
+
+	for (i = 0; i < n; i++)
+		if (!areas[i].hi)
+			return i;
+	if (n < PATCH_AREAS_MAX)
+		area_set(n, NULL);
+	return n;
+}
+
+void patch_forget(uintptr_t object)
+{
+	size_t n = atomic_load_explicit(&nareas, memory_order_relaxed);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct patch_area a = areas[i];
+
+		if (!a.hi || a.object != object)
+			continue;
+		area_set(i, NULL);
+		raw2(SYS_munmap, a.lo, a.hi - a.lo);
+	}
 }
 
 const struct patch_area *patch_areas(size_t *n)
@@ -447,7 +488,7 @@ static void build(struct plan *p, void (*entry)(void), bool others)
 static long apply(const struct plan *p, bool others, struct patch_result *r, bool *clean)
 {
 	long ret = area_install(&p->area);
-	size_t k = atomic_load_explicit(&nareas, memory_order_relaxed);
+	size_t k = area_free();
 
 	*clean = true;
 	if (ret) {
@@ -455,9 +496,10 @@ static long apply(const struct plan *p, bool others, struct patch_result *r, boo
 		return ret;
 	}
 	r->area = (struct patch_area){ p->area.at, p->area.at + p->area.size, p->o->base };
-	areas[k] = r->area;
+	area_set(k, &r->area);
 	/* Pairs with the acquire in patch_contains(). */
-	atomic_store_explicit(&nareas, k + 1, memory_order_release);
+	if (k == atomic_load_explicit(&nareas, memory_order_relaxed))
+		atomic_store_explicit(&nareas, k + 1, memory_order_release);
 
 	ret = others ? -EBUSY : patch_by_mem(p, clean);
 	r->way = PATCH_BY_MEM;
@@ -468,8 +510,11 @@ static long apply(const struct plan *p, bool others, struct patch_result *r, boo
 	if (ret) {
 		r->way = PATCH_NONE;
 		r->why = "the system lets nobody change executable memory";
-		if (*clean)
-			atomic_store_explicit(&nareas, k, memory_order_release);
+		if (*clean) {
+			area_set(k, NULL);
+			if (k + 1 == atomic_load_explicit(&nareas, memory_order_relaxed))
+				atomic_store_explicit(&nareas, k, memory_order_release);
+		}
 	}
 	return ret;
 }
@@ -485,7 +530,7 @@ int patch_object(const struct object *o, const struct site *s, size_t n, void (*
 	*r = (struct patch_result){ 0 };
 	if (!n)
 		return 0;
-	if (atomic_load_explicit(&nareas, memory_order_relaxed) == PATCH_AREAS_MAX) {
+	if (area_free() == PATCH_AREAS_MAX) {
 		r->why = "too many objects are patched already";
 		return -ENOSPC;
 	}

@@ -59,13 +59,14 @@
 enum patch_way { PATCH_NONE, PATCH_BY_MEM, PATCH_BY_MAP };
 
 enum {
-	PATCH_AREAS_MAX = 64, /* calls of patch_object() that can succeed, in a process's life */
+	PATCH_AREAS_MAX = 64, /* objects that are patched at a time */
 	PATCH_JMP = 0xe9,     /* the first byte of a window that is patched: jmp rel32 */
 	PATCH_CALL = 17,      /* bytes of a trampoline's lea, push and jmp */
 	PATCH_RED_ZONE = 128, /* what the entry routine finds skipped below the caller's rsp */
 };
 
-/* The trampolines of one object: executable, never writable, never unmapped. */
+/* The trampolines of one object: executable, never writable, there until the object
+ * is forgotten; then hi is 0. */
 struct patch_area {
 	uintptr_t lo, hi;
 	uintptr_t object; /* base of the object they belong to */
@@ -89,6 +90,9 @@ struct patch_result {
  */
 int patch_object(const struct object *o, const struct site *s, size_t n, void (*entry)(void),
 		 bool others, struct patch_result *r);
+
+/* The object at this base has been unmapped: so are its trampolines. Nothing may be in one. */
+void patch_forget(uintptr_t object);
 
 /* Is PC inside a trampoline? Async-signal-safe, lock-free, right from before the first jump to
  * one. */

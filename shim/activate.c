@@ -29,6 +29,7 @@
 #include "sched/sysmon.h"
 #include "sched/trace.h"
 #include "shim/config.h"
+#include "shim/loader.h"
 #include "shim/process.h"
 #include "shim/stop.h"
 
@@ -38,21 +39,6 @@ enum {
 };
 
 extern void *__libc_stack_end; /* of the loader: where the process's first frame begins */
-
-/* The libraries whose system calls we take over: glibc, and those that make futex calls of their
- * own for threads that glibc made. */
-static const char *const libraries[] = {"libc.so.6", "libgomp.so.1", "liburing.so.2"};
-
-static bool on_list(const char *path)
-{
-	const char *name = strrchr(path, '/');
-
-	name = name ? name + 1 : path;
-	for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
-		if (strcmp(name, libraries[i]) == 0)
-			return true;
-	return false;
-}
 
 enum { OBJECTS_MAX = 8 };
 
@@ -69,7 +55,7 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 
 	(void)size;
 	f->valgrind |= strstr(info->dlpi_name, "/vgpreload_") != NULL;
-	if (on_list(info->dlpi_name) && f->n < OBJECTS_MAX)
+	if (loader_on_list(info->dlpi_name) && f->n < OBJECTS_MAX)
 		f->objects[f->n++] = (struct object){.base = info->dlpi_addr,
 						     .phdr = info->dlpi_phdr,
 						     .phnum = info->dlpi_phnum,
@@ -138,6 +124,8 @@ static bool patch_all(struct found *f)
 		ok = false;
 	} else if (ok) {
 		ok = patch_sites(f, sites);
+		if (ok)
+			loader_watch();
 		if (others)
 			stop_end(true);
 	}
