@@ -123,7 +123,8 @@ static long wake_in_kernel(const struct seam *s, int cmd, long got)
 		t.arg[1] = FUTEX_REQUEUE | (s->arg[1] & FUTEX_PRIVATE_FLAG);
 		return seam_raw(&t);
 	}
-	return rest ? seam_raw(&t) : 0;
+	/* A count of 0 is 1 to the kernel, see futex.c. */
+	return rest || !got ? seam_raw(&t) : 0;
 }
 
 static long wake(const struct seam *s, int cmd)
@@ -225,11 +226,13 @@ long sys_futex(struct g *g, struct seam *s)
 		return sys_futex_pi(g, s, op);
 	if (!(op & FUTEX_PRIVATE_FLAG) && memory_is_shared((uintptr_t)addr))
 		return in_kernel(g, s);
-	if ((op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET)
+	if ((op & FUTEX_CLOCK_REALTIME) && cmd != FUTEX_WAIT_BITSET &&
+	    cmd != FUTEX_WAIT_REQUEUE_PI)
 		return -ENOSYS;
 	if ((uintptr_t)addr & 3)
 		return -EINVAL;
-	if ((cmd == FUTEX_REQUEUE || cmd == FUTEX_CMP_REQUEUE || cmd == FUTEX_WAKE_OP) &&
+	if ((cmd == FUTEX_REQUEUE || cmd == FUTEX_CMP_REQUEUE || cmd == FUTEX_WAKE_OP ||
+	     cmd == FUTEX_WAIT_REQUEUE_PI || cmd == FUTEX_CMP_REQUEUE_PI) &&
 	    (uintptr_t)addr2 & 3)
 		return -EINVAL;
 	switch (cmd) {
@@ -248,6 +251,21 @@ long sys_futex(struct g *g, struct seam *s)
 		}
 		return wait_restarting(g, addr, val,
 				       cmd == FUTEX_WAIT ? FUTEX_BITSET_MATCH_ANY : val3, deadline);
+	case FUTEX_WAIT_REQUEUE_PI:
+		if (s->arg[3]) {
+			r = seam_timespec((void *)s->arg[3], &deadline);
+			if (r)
+				return r;
+			if (op & FUTEX_CLOCK_REALTIME)
+				deadline = to_monotonic(CLOCK_REALTIME, deadline);
+		}
+		while ((r = futex_wait_requeue_pi(g, addr, val, addr2, deadline)) == -EINTR)
+			sig_deliver(g, NULL);
+		return r;
+	case FUTEX_CMP_REQUEUE_PI:
+		if (val != 1)
+			return -EINVAL;
+		return woken(g, futex_requeue_pi(addr, addr2, (uint32_t)s->arg[3], val3));
 	case FUTEX_WAKE:
 	case FUTEX_WAKE_BITSET:
 	case FUTEX_REQUEUE:
@@ -255,8 +273,8 @@ long sys_futex(struct g *g, struct seam *s)
 	case FUTEX_WAKE_OP:
 		return woken(g, wake(s, cmd));
 	}
-	/* Unknown to us, FUTEX_WAIT_REQUEUE_PI among them: the kernel's queues are not ours, so that to
-	 * ask it would be to wait for a wake that comes here. */
+	/* Unknown to us: the kernel's queues are not ours, so that to ask it would be to wait for a wake
+	 * that comes here. */
 	return -ENOSYS;
 }
 

@@ -132,27 +132,6 @@ long futex_wake(uint32_t *addr, uint32_t n, uint32_t bitset)
 	return got;
 }
 
-/* Two buckets, in order of address. */
-static void lock_both(struct bucket *a, struct bucket *b)
-{
-	if (a > b) {
-		struct bucket *t = a;
-
-		a = b;
-		b = t;
-	}
-	lock_acquire(&a->lock);
-	if (a != b)
-		lock_acquire(&b->lock);
-}
-
-static void unlock_both(struct bucket *a, struct bucket *b)
-{
-	lock_release(&a->lock);
-	if (a != b)
-		lock_release(&b->lock);
-}
-
 long futex_requeue(uint32_t *addr, uint32_t *to, uint32_t n, uint32_t m, const uint32_t *cmp)
 {
 	struct bucket *b = bucket_of(addr), *b2 = bucket_of(to);

@@ -29,6 +29,12 @@ long futex_wake_op(uint32_t *addr, uint32_t *addr2, uint32_t n, uint32_t n2, uin
 long futex_lock_pi(struct g *g, uint32_t *addr, int64_t deadline, int try);
 /* Hand the word to its first waiter, or free it. -EPERM when G does not own it. */
 long futex_unlock_pi(struct g *g, uint32_t *addr);
+/* Wait on ADDR until futex_requeue_pi() has moved G to LOCK, and then to own that. -EAGAIN when a signal
+ * came after the move; -EINTR when before, then try again. */
+long futex_wait_requeue_pi(struct g *g, uint32_t *addr, uint32_t val, uint32_t *lock, int64_t deadline);
+/* If *ADDR == CMP, move those that wait there for it to LOCK, 1 + M of them at most, and give LOCK to the
+ * first if it is free. Returns how many. */
+long futex_requeue_pi(uint32_t *addr, uint32_t *lock, uint32_t m, uint32_t cmp);
 /* The owner TID has ended: as unlock, but the word keeps or gets FUTEX_OWNER_DIED. */
 void futex_died_pi(int32_t tid, uint32_t *addr);
 

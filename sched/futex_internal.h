@@ -17,6 +17,7 @@ struct waiter {
 	uint32_t bitset;
 	int32_t result; /* of the park, when it is woken: 0, or the index of a futex_waitv */
 	bool pi;        /* waits to own the word; no ordinary wake or requeue sees it */
+	uint32_t *to;   /* ... or, if not NULL, to be moved to this one, and then to own it */
 	struct bucket *_Atomic bucket; /* NULL when in none [lock: that bucket's] */
 };
 
@@ -62,6 +63,27 @@ static inline void remove_locked(struct bucket *b, struct waiter *w)
 {
 	unlink_locked(b, w);
 	atomic_store_explicit(&w->bucket, NULL, memory_order_release);
+}
+
+/* Two buckets, in order of address. */
+static inline void lock_both(struct bucket *a, struct bucket *b)
+{
+	if (a > b) {
+		struct bucket *t = a;
+
+		a = b;
+		b = t;
+	}
+	lock_acquire(&a->lock);
+	if (a != b)
+		lock_acquire(&b->lock);
+}
+
+static inline void unlock_both(struct bucket *a, struct bucket *b)
+{
+	lock_release(&a->lock);
+	if (a != b)
+		lock_release(&b->lock);
 }
 
 /* Take W off whatever bucket it is in. */

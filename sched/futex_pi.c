@@ -20,7 +20,7 @@
 
 static bool waits_pi(const struct waiter *w, const uint32_t *addr)
 {
-	return w->pi && w->addr == addr;
+	return w->pi && !w->to && w->addr == addr;
 }
 
 /* Give ADDR to the first that still waits, with FLAG in the word, or to nobody. The new owner, which
@@ -120,6 +120,98 @@ long futex_unlock_pi(struct g *g, uint32_t *addr)
 	if (owner)
 		sched_ready(owner);
 	return 0;
+}
+
+long futex_wait_requeue_pi(struct g *g, uint32_t *addr, uint32_t val, uint32_t *lock, int64_t deadline)
+{
+	struct bucket *b = bucket_of(addr);
+	struct waiter w = { .g = g, .addr = addr, .pi = true, .to = lock };
+	uint32_t now;
+	long r;
+
+	if (addr == lock)
+		return -EINVAL;
+	/* Before the lock: a fault here must not leave it held. */
+	if (arch_copy_user(&now, addr, sizeof now) || arch_copy_user(&now, lock, sizeof now))
+		return -EFAULT;
+	lock_acquire(&b->lock);
+	if (__atomic_load_n(addr, __ATOMIC_SEQ_CST) != val) {
+		lock_release(&b->lock);
+		return -EAGAIN;
+	}
+	w.seq = park_prepare(g, WAIT_FUTEX_PI, (uintptr_t)addr);
+	insert_locked(b, &w);
+	lock_release(&b->lock);
+	r = futex_park(&w, deadline);
+	return r == -EINTR && !w.to ? -EAGAIN : r;
+}
+
+/* W, in B, gets LOCK if that is free, and is moved to its bucket, B2, if not. 1 when something was done
+ * for it, 0 when it has ended by itself; who is to be made ready is put on LIST. */
+static long move_locked(struct bucket *b, struct bucket *b2, struct waiter *w, uint32_t *lock,
+			struct g **list)
+{
+	struct g *g = w->g, *owner = g;
+	uint64_t seq = w->seq;
+	long r = take_locked(b2, g, lock);
+
+	if (r == -EAGAIN) {
+		remove_locked(b, w);
+		w->addr = lock;
+		w->to = NULL;
+		insert_locked(b2, w);
+		return 1;
+	}
+	if (r)
+		return r;
+	/* The word is taken in its name, before it is claimed: a G cannot be put back. */
+	remove_locked(b, w);
+	if (park_claim(g, seq, 0))
+		r = 1;
+	else
+		owner = hand_on_locked(b2, lock, 0);
+	if (owner) {
+		owner->link = *list;
+		*list = owner;
+	}
+	return r;
+}
+
+long futex_requeue_pi(uint32_t *addr, uint32_t *lock, uint32_t m, uint32_t cmp)
+{
+	struct bucket *b = bucket_of(addr), *b2 = bucket_of(lock);
+	struct g *list = NULL;
+	uint32_t now;
+	long done = 0, r = 0;
+
+	if (addr == lock)
+		return -EINVAL;
+	if (arch_copy_user(&now, addr, sizeof now) || arch_copy_user(&now, lock, sizeof now))
+		return -EFAULT;
+	lock_both(b, b2);
+	if (__atomic_load_n(addr, __ATOMIC_SEQ_CST) != cmp) {
+		unlock_both(b, b2);
+		return -EAGAIN;
+	}
+	for (struct waiter *w = b->head, *next; w && done <= m; w = next) {
+		next = w->next;
+		if (w->addr != addr || !w->to)
+			continue;
+		r = w->to == lock ? move_locked(b, b2, w, lock, &list) : -EINVAL;
+		if (r < 0)
+			break;
+		done += r;
+		if (!r) /* it may have been NEXT that the word was handed on to */
+			next = b->head;
+	}
+	unlock_both(b, b2);
+	while (list) {
+		struct g *g = list;
+
+		list = g->link;
+		sched_ready(g);
+	}
+	return done ? done : r;
 }
 
 void futex_died_pi(int32_t tid, uint32_t *addr)
