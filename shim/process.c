@@ -28,10 +28,43 @@ static int32_t number(const char *s)
 	return n;
 }
 
+/* Is the thread one of the kernel's own, which works for an io_uring of ours? proc(5): in the file stat
+ * the flags are the seventh field behind the name, which is in parentheses. */
+static bool works_for_io_uring(const char *tid)
+{
+	enum { FLAGS = 7, PF_IO_WORKER = 0x10 };
+	char path[64] = "/proc/self/task/", buf[512];
+	const char *s = buf, *name_end = NULL;
+	size_t n = strlen(path), k = strlen(tid);
+	long fd, len;
+	uint64_t flags = 0;
+
+	if (n + k + sizeof "/stat" > sizeof path)
+		return false;
+	memcpy(path + n, tid, k);
+	memcpy(path + n + k, "/stat", sizeof "/stat");
+	fd = open_proc(path, 0);
+	if (fd < 0)
+		return false;
+	len = raw3(SYS_read, fd, buf, sizeof buf - 1);
+	raw1(SYS_close, fd);
+	buf[len > 0 ? len : 0] = '\0';
+	for (; *s; s++)
+		if (*s == ')')
+			name_end = s;
+	s = name_end ? name_end : s;
+	for (int field = 0; *s && field < FLAGS; s++)
+		field += *s == ' ';
+	for (; *s >= '0' && *s <= '9'; s++)
+		flags = flags * 10 + (uint64_t)(*s - '0');
+	return flags & PF_IO_WORKER;
+}
+
 bool process_tasks(void (*fn)(int32_t tid))
 {
 	char buf[BUF] __attribute__((aligned(8)));
 	long fd = open_proc("/proc/self/task", O_DIRECTORY), len;
+	bool first = true; /* the process's own: no need to look */
 
 	if (fd < 0)
 		return false;
@@ -39,9 +72,12 @@ bool process_tasks(void (*fn)(int32_t tid))
 		for (long at = 0; at < len;) {
 			const struct dirent64 *d = (const void *)(buf + at);
 
-			if (d->d_name[0] != '.')
-				fn(number(d->d_name));
 			at += d->d_reclen;
+			if (d->d_name[0] == '.')
+				continue;
+			if (first || !works_for_io_uring(d->d_name))
+				fn(number(d->d_name));
+			first = false;
 		}
 	raw1(SYS_close, fd);
 	return len == 0;

@@ -11,7 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Calls FN for each kernel thread of the process; false when they cannot be listed. */
+/* Calls FN for each kernel thread of the process that runs its code, which those of io_uring do not;
+ * false when they cannot be listed. */
 bool process_tasks(void (*fn)(int32_t tid));
 
 /* Are there kernel threads besides the caller? True when that cannot be known. */
