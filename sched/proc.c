@@ -1030,9 +1030,9 @@ int sched_init(const struct sched_config *c)
 	if (!m || !g)
 		return -ENOMEM;
 	m->tid = (int32_t)raw0(SYS_gettid);
-	g->main = true;
+	g->main = m->tid == c->pid;
 	g->ctx.fs = arch_get_fs();
-	gtab_forked(g, c->pid);
+	gtab_forked(g, m->tid);
 	adopt(m, g);
 	self_g = g;
 	sched.active = true;

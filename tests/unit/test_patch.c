@@ -364,6 +364,19 @@ Test(patch, areas, .init = find_traps)
 	cr_expect_not(patch_contains((uintptr_t)trap_plain));
 }
 
+Test(patch, forget, .init = find_traps)
+{
+	struct patch_area old;
+
+	run_patched(false, PATCH_BY_MEM);
+	old = result.area;
+	patch_forget(image.o.base + 1);
+	cr_expect(patch_contains(old.lo));
+	patch_forget(image.o.base);
+	cr_expect_not(patch_contains(old.lo) || patch_contains(old.hi - 1));
+	cr_expect_eq(mincore((void *)old.lo, 1, (unsigned char[1]){ 0 }), -1);
+}
+
 /* ---- Unwinding ---- */
 
 static uintptr_t frames[16];
