@@ -277,8 +277,9 @@ static void activate_once(void)
 		self_g->vforked |= CHILD_SHARES;
 	if (atomic_load(&sched_foreign))
 		sysmon_start(); /* who makes the first G need not be one */
-	/* What the kernel would clear when this thread ends is from now on ours to clear. */
+	/* What the kernel would clear and mark when this thread ends is from now on ours to do. */
 	prctl(PR_GET_TID_ADDRESS, &self_g->clear_tid);
+	raw3(SYS_get_robust_list, 0, &self_g->robust, &self_g->robust_len);
 }
 
 void activate(void)
