@@ -136,7 +136,6 @@ struct g {
 	struct robust_head *robust;
 	size_t robust_len;
 	uintptr_t stack_lo, stack_hi; /* 0 if not known */
-	int32_t exit_status;
 	bool main;		      /* the process's first thread: its stack is the kernel's */
 	bool creating;	  /* within pthread_create: mmap(MAP_STACK) is glibc's own [own] */
 	bool hog;	  /* has run long since it last parked: sched_yield_woken() [own] */

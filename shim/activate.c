@@ -4,7 +4,6 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <link.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -184,32 +183,6 @@ static void find_syscall(void)
 	seam_syscall_hi = (uintptr_t)f + sym->st_size;
 }
 
-/* What the signalfds ask for that are there already. */
-static uint64_t signalfd_masks(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	char path[64], line[128], target[32];
-	uint64_t all = 0, one;
-
-	for (struct dirent *e; d && (e = readdir(d));) {
-		ssize_t n = readlinkat(dirfd(d), e->d_name, target, sizeof target);
-		FILE *f;
-
-		if (n != 21 || memcmp(target, "anon_inode:[signalfd]", 21) != 0)
-			continue;
-		snprintf(path, sizeof path, "/proc/self/fdinfo/%.20s", e->d_name);
-		f = fopen(path, "re");
-		while (f && fgets(line, sizeof line, f))
-			if (sscanf(line, "sigmask: %" SCNx64, &one) == 1)
-				all |= one;
-		if (f)
-			fclose(f);
-	}
-	if (d)
-		closedir(d);
-	return all;
-}
-
 static void ignored(const char *complaint)
 {
 	msg("%s; ignored", complaint);
@@ -235,7 +208,7 @@ static void activate_once(void)
 {
 	struct sched_config c = {.pid = getpid()};
 	struct config asked;
-	uint64_t signalfds = signalfd_masks();
+	uint64_t signalfds = process_signalfds();
 	struct found f = {.n = 0};
 	const char *why;
 	int r;
@@ -268,7 +241,6 @@ static void activate_once(void)
 	if (r)
 		return;
 	sig_init(self_g, c.pid);
-	raw3(SYS_get_robust_list, 0, &self_g->robust, &self_g->robust_len);
 	raw2(SYS_prctl, PR_GET_NAME, self_g->name);
 	if (signalfds)
 		sig_mirror(self_g, signalfds);

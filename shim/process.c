@@ -158,6 +158,46 @@ void process_maps(void (*fn)(uintptr_t lo, uintptr_t hi, bool shared))
 	each_line("/proc/self/maps", map_line, &r);
 }
 
+/* "sigmask:" and sixteen digits, in a signalfd's fdinfo alone */
+static void sigmask_line(const char *s, void *arg)
+{
+	static const char key[] = "sigmask:\t";
+	uint64_t *all = arg;
+
+	if (strncmp(s, key, sizeof key - 1) != 0)
+		return;
+	s += sizeof key - 1;
+	*all |= hex(&s);
+}
+
+uint64_t process_signalfds(void)
+{
+	static const char is[] = "anon_inode:[signalfd]";
+	char buf[BUF] __attribute__((aligned(8))), target[sizeof is];
+	long fd = open_proc("/proc/self/fd", O_DIRECTORY), len;
+	uint64_t all = 0;
+
+	if (fd < 0)
+		return 0;
+	while ((len = raw3(SYS_getdents64, fd, buf, sizeof buf)) > 0)
+		for (long at = 0; at < len;) {
+			const struct dirent64 *d = (const void *)(buf + at);
+			char path[64] = "/proc/self/fdinfo/";
+			size_t n = strlen(path), k = strlen(d->d_name);
+
+			at += d->d_reclen;
+			if (n + k >= sizeof path ||
+			    raw4(SYS_readlinkat, fd, d->d_name, target, sizeof target) !=
+				    sizeof is - 1 ||
+			    memcmp(target, is, sizeof is - 1) != 0)
+				continue;
+			memcpy(path + n, d->d_name, k + 1);
+			each_line(path, sigmask_line, &all);
+		}
+	raw1(SYS_close, fd);
+	return all;
+}
+
 /* ---- What we do not do -------------------------------------------------------------------- */
 
 /* The seccomp filters when the process began: those of its container, which let threads be made. One

@@ -21,6 +21,9 @@ bool process_has_others(void);
 /* Calls FN for each mapping; SHARED: other processes may see its memory. */
 void process_maps(void (*fn)(uintptr_t lo, uintptr_t hi, bool shared));
 
+/* What the signalfds that are open ask for, all together: bit N - 1 is signal N. */
+uint64_t process_signalfds(void);
+
 /* Why this process must stay with plain threads, in one phrase; NULL when nothing is in the way. */
 const char *process_unfit(void);
 
