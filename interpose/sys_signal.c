@@ -68,7 +68,7 @@ static long send(struct seam *s, int32_t tid, int sig, const siginfo_t *info)
 
 	if (!to) {
 		/* The kernel thread of a main thread that has ended is still there, and runs others. */
-		if (tid == (int32_t)raw0(SYS_getpid) && sig >= 0 && sig <= 64)
+		if (tid == (int32_t)raw0(SYS_getpid) && sig >= 0 && sig <= 64 && sig_is_m(tid))
 			return 0;
 		return seam_raw(s);
 	}

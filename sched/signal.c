@@ -516,14 +516,22 @@ static void inject(struct g *g, ucontext_t *uc, const siginfo_t *info)
 		sig_kick(g->m, false);
 }
 
-static struct m *this_m(void)
+static struct m *m_of(int32_t tid)
 {
-	int32_t tid = (int32_t)raw0(SYS_gettid);
-
 	for (struct m *m = sched.all_ms; m; m = m->all_link)
 		if (m->tid == tid)
 			return m;
 	return NULL;
+}
+
+static struct m *this_m(void)
+{
+	return m_of((int32_t)raw0(SYS_gettid));
+}
+
+bool sig_is_m(int32_t tid)
+{
+	return m_of(tid) != NULL;
 }
 
 /* A full ring: the kernel keeps the rest until it is drained (resume_mask). */

@@ -83,6 +83,9 @@ long sig_child_action(int sig, const struct sig_action *act, struct sig_action *
 void sig_before_exec(struct g *g);
 void sig_after_failed_exec(struct g *g);
 
+/* Is the kernel's thread TID an M? Anywhere. */
+bool sig_is_m(int32_t tid);
+
 /* Make M look at its notes, or give up its P if PREEMPT. 0, or -ESRCH: its kernel thread has ended. */
 long sig_kick(struct m *m, bool preempt);
 
