@@ -25,6 +25,7 @@ static const uint64_t IGNORED_BY_DEFAULT = BIT(SIGCHLD) | BIT(SIGURG) | BIT(SIGW
 /* Always ours: arch_copy_user() meets addresses that are not there. */
 static const uint64_t COPY_FAULTS = BIT(SIGSEGV) | BIT(SIGBUS);
 static const uint64_t GLIBC_OWN = BIT(32) | BIT(33);
+static const uint64_t ALWAYS_OURS = BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIG_KICK) | BIT(SIG_CARRIER);
 static const uint64_t EVERYTHING = ~0ull;
 
 static struct lock sig_lock;
@@ -920,7 +921,7 @@ void sig_child_started(const struct g *g, bool own)
 	uint64_t mask = atomic_load(&g->sigmask);
 
 	for (int sig = 1; own && sig <= 64; sig++)
-		if (((shadowed | COPY_FAULTS | BIT(SIG_KICK)) & BIT(sig)) &&
+		if (((shadowed | ALWAYS_OURS) & BIT(sig)) &&
 		    !has_handler(&actions[sig]))
 			kernel_action(sig, &actions[sig]);
 	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
@@ -942,7 +943,8 @@ void sig_before_exec(struct g *g)
 
 	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
 	for (int sig = 1; sig <= 64; sig++)
-		if ((shadowed & BIT(sig)) && actions[sig].handler == (void (*)(void))SIG_IGN)
+		if (((shadowed | ALWAYS_OURS) & BIT(sig)) &&
+		    actions[sig].handler == (void (*)(void))SIG_IGN)
 			kernel_action(sig, &actions[sig]);
 }
 
@@ -952,7 +954,7 @@ void sig_after_failed_exec(struct g *g)
 
 	lock_acquire(&sig_lock);
 	for (int sig = 1; sig <= 64; sig++)
-		if (shadowed & BIT(sig))
+		if ((shadowed | ALWAYS_OURS) & BIT(sig))
 			install_locked(sig);
 	lock_release(&sig_lock);
 	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
