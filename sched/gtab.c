@@ -7,6 +7,8 @@
 enum { CHUNK = 64, FREE_MAX = 64 };
 
 static struct lock gtab_lock;
+static uint32_t first_generation; /* of new slots: others share memory, and with it mutexes that name
+				   * their owners, with Gs of the same index in another process */
 static struct g *_Atomic chunks[GTAB_MAX / CHUNK];
 static _Atomic uint32_t top; /* [gtab_lock] */
 static struct g *free_list;  /* [gtab_lock] */
@@ -46,7 +48,7 @@ static struct g *take_new(void)
 	}
 	g = gtab_slot(i);
 	g->index = i;
-	g->tid = GTAB_TID_FIRST + (int32_t)i - (1 << GTAB_INDEX_BITS);
+	g->tid = GTAB_TID_FIRST + ((int32_t)first_generation - 1) * (1 << GTAB_INDEX_BITS) + (int32_t)i;
 	atomic_store_explicit(&top, i + 1, memory_order_release);
 	return g;
 }
@@ -70,7 +72,7 @@ static int32_t next_tid(const struct g *g)
 	uint32_t generation = (uint32_t)(g->tid - GTAB_TID_FIRST) >> GTAB_INDEX_BITS;
 
 	/* A G that was main, or is new, starts anew. */
-	generation = g->tid < GTAB_TID_FIRST ? 0 : (generation + 1) % GTAB_GENERATIONS;
+	generation = g->tid < GTAB_TID_FIRST ? first_generation : (generation + 1) % GTAB_GENERATIONS;
 	return GTAB_TID_FIRST + (int32_t)(generation << GTAB_INDEX_BITS | g->index);
 }
 
@@ -152,6 +154,8 @@ void gtab_forked(struct g *self, int32_t tid)
 		g->link = free_list;
 		free_list = g;
 	}
+	/* Far from those of the processes with the next pids. */
+	first_generation = (uint32_t)tid * 389u % GTAB_GENERATIONS;
 	self->tid = tid;
 	atomic_store_explicit(&main_g, self, memory_order_release);
 	atomic_store_explicit(&alive, 1, memory_order_relaxed);

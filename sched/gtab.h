@@ -5,7 +5,8 @@
  * A G's tid says where it lies: 2^22 + (generation << 20 | index), so that looking one up takes no
  * lock and finds nothing when that G is gone. 2^22 is above every tid of the kernel (PID_MAX_LIMIT),
  * and the largest tid is below 2^30 (FUTEX_TID_MASK). The first G, the process's main thread, has
- * the pid instead.
+ * the pid instead. Where generations begin depends on the pid, so that the Gs of processes that share
+ * mutexes have different tids.
  *
  * Storage is never given back: a pointer to a G stays a pointer to a G, whichever it is by then.
  */
