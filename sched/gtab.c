@@ -155,7 +155,7 @@ void gtab_forked(struct g *self, int32_t tid)
 		free_list = g;
 	}
 	/* Far from those of the processes with the next pids. */
-	first_generation = (uint32_t)tid * 389u % GTAB_GENERATIONS;
+	first_generation = (uint32_t)tid * 97u % GTAB_GENERATIONS;
 	self->tid = tid;
 	atomic_store_explicit(&main_g, self, memory_order_release);
 	atomic_store_explicit(&alive, 1, memory_order_relaxed);

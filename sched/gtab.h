@@ -4,9 +4,10 @@
  *
  * A G's tid says where it lies: 2^22 + (generation << 20 | index), so that looking one up takes no
  * lock and finds nothing when that G is gone. 2^22 is above every tid of the kernel (PID_MAX_LIMIT),
- * and the largest tid is below 2^30 (FUTEX_TID_MASK). The first G, the process's main thread, has
- * the pid instead. Where generations begin depends on the pid, so that the Gs of processes that share
- * mutexes have different tids.
+ * and the largest tid is below 2^28: FUTEX_TID_MASK has 30 bits, but the ids of CPU clocks hold a tid
+ * between a sign and three bits of their own. The first G, the process's main thread, has the pid
+ * instead. Where generations begin depends on the pid, so that the Gs of processes that share mutexes
+ * have different tids.
  *
  * Storage is never given back: a pointer to a G stays a pointer to a G, whichever it is by then.
  */
@@ -19,7 +20,7 @@ enum {
 	GTAB_INDEX_BITS = 20,
 	GTAB_MAX = 1 << GTAB_INDEX_BITS,
 	GTAB_TID_FIRST = 1 << 22,
-	GTAB_GENERATIONS = ((1 << 30) - GTAB_TID_FIRST) >> GTAB_INDEX_BITS,
+	GTAB_GENERATIONS = ((1 << 28) - GTAB_TID_FIRST) >> GTAB_INDEX_BITS,
 };
 
 /* A cleared G with a fresh tid, status G_RUNNABLE; NULL when there are GTAB_MAX or no memory.
