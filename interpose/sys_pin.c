@@ -102,6 +102,8 @@ long sys_prctl(struct g *g, struct seam *s)
 		return seam_set_name(g, (void *)s->arg[1]);
 	case PR_GET_NAME:
 		return arch_copy_user((void *)s->arg[1], seam_name(g), sizeof g->name);
+	case PR_GET_TID_ADDRESS:
+		return arch_copy_user((void *)s->arg[1], &g->clear_tid, sizeof g->clear_tid);
 	case PR_CAP_AMBIENT:
 		if (s->arg[1] == PR_CAP_AMBIENT_IS_SET)
 			return seam_raw(s);

@@ -250,7 +250,7 @@ static void activate_once(void)
 	if (atomic_load(&sched_foreign))
 		sysmon_start(); /* who makes the first G need not be one */
 	/* What the kernel would clear and mark when this thread ends is from now on ours to do. */
-	prctl(PR_GET_TID_ADDRESS, &self_g->clear_tid);
+	raw2(SYS_prctl, PR_GET_TID_ADDRESS, &self_g->clear_tid);
 	raw3(SYS_get_robust_list, 0, &self_g->robust, &self_g->robust_len);
 }
 
