@@ -27,6 +27,16 @@ static inline void gqueue_push(struct gqueue *q, struct g *g)
 	q->n++;
 }
 
+/* Puts G at the beginning. G must be on no list. */
+static inline void gqueue_push_front(struct gqueue *q, struct g *g)
+{
+	g->link = q->head;
+	if (!q->head)
+		q->tail = g;
+	q->head = g;
+	q->n++;
+}
+
 /* Puts the N Gs of LIST, linked and ended by NULL, at the end in their order. LIST may be NULL,
  * then N is 0. Takes N steps, to find the end. */
 static inline void gqueue_push_list(struct gqueue *q, struct g *list, uint32_t n)

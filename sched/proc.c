@@ -788,6 +788,16 @@ void sched_move(struct g *g)
 	leave_cpu(g);
 }
 
+void sched_ready_first(struct g *g)
+{
+	atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
+	lock_acquire(&sched.lock);
+	gqueue_push_front(&sched.globq, g);
+	atomic_store(&sched.n_global, sched.globq.n);
+	lock_release(&sched.lock);
+	sched_wake_p();
+}
+
 void sched_preempt_g(struct g *g)
 {
 	struct p *p = g->m->p;
@@ -798,7 +808,17 @@ void sched_preempt_g(struct g *g)
 	    !out_of_place(g))
 		return;
 	atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
-	globq_put(g);
+	if (atomic_exchange(&p->urgent, false) && !g->m->locked_g) {
+		struct g *first = globq_get(p, 1);
+
+		globq_put(g);
+		if (first) {
+			leave_cpu_to(g, first);
+			return;
+		}
+	} else {
+		globq_put(g);
+	}
 	leave_cpu(g);
 }
 

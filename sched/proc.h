@@ -52,6 +52,8 @@ void sched_handoff_p(struct p *p);
 /* Take P from M, whose kernel thread was seen asleep outside of the library. False if M is inside by
  * now, or the kernel has no membarrier. */
 bool sched_retake_stalled(struct p *p, struct m *m);
+/* Make a claimed G the first of the global queue; the caller sees to a P for it. */
+void sched_ready_first(struct g *g);
 /* The earliest deadline of all Ps, INT64_MAX if none. */
 int64_t sched_timers_next(void);
 /* A timer with this deadline was added. */

@@ -781,7 +781,7 @@ void sched_preempted(ucontext_t *uc)
 	struct m *m = sched_enter(g);
 
 	atomic_fetch_and(&m->attn, ~(uint32_t)ATTN_PREEMPT);
-	sched_yield_g(g);
+	sched_preempt_g(g);
 	before_sigreturn(g, uc);
 	sched_leave(g);
 }

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <stddef.h>
+#include <sys/prctl.h>
 
 #include "sched/base/mem.h"
 #include "sched/base/raw.h"
@@ -27,6 +28,7 @@ enum {
 	PAUSE_BUSY = 1000 * 1000,	/* the longest pause while something waits to run */
 	SLICE = 3 * 1000 * 1000, /* as the kernel's on a small machine; Go's is 10 ms */
 	TRIM_PAUSE = 1000 * 1000 * 1000,
+	GRANULE = 200 * 1000, /* what one may compute before a sleeper whose time has come takes its place */
 	STALL = 1000 * 1000, /* without a decision of its scheduler: look what the M does */
 };
 
@@ -145,15 +147,13 @@ static bool stall_or_preempt(void)
 		if (status != P_RUNNING || tick != p->seen_tick || !m) {
 			p->seen_tick = tick;
 			p->seen_when = now;
-			p->seen_cpu = -1;
+			p->seen_cpu = status == P_RUNNING && m ? thread_cpu(m->tid) : -1;
 			contended |= work_waits(p);
 			continue;
 		}
 		if (!work_waits(p) && !nobody_looks())
 			continue;
 		contended = true;
-		if (p->seen_cpu < 0)
-			p->seen_cpu = thread_cpu(m->tid);
 		if (now - p->seen_when < STALL)
 			continue;
 		if (!atomic_load(&m->in_sched)) {
@@ -166,7 +166,7 @@ static bool stall_or_preempt(void)
 		if (now - p->seen_when >= SLICE && work_waits(p) &&
 		    thread_cpu(m->tid) - p->seen_cpu >= SLICE / 2) {
 			p->seen_when = now;
-			p->seen_cpu = -1;
+			p->seen_cpu = thread_cpu(m->tid);
 			if (cooperative)
 				atomic_fetch_or(&m->attn, ATTN_PREEMPT);
 			else
@@ -174,6 +174,65 @@ static bool stall_or_preempt(void)
 		}
 	}
 	return contended;
+}
+
+/* A sleeper's time has come. */
+static void wake_sleeper(struct timer_fired t, void *arg)
+{
+	uint32_t *woken = arg;
+
+	if (!park_claim(t.g, t.seq, -ETIMEDOUT))
+		return;
+	sched_ready_first(t.g);
+	++*woken;
+}
+
+/* The P whose G has computed longest since it was last looked at, at least GRANULE; NULL if none. */
+static struct p *longest(int64_t now)
+{
+	struct p *best = NULL;
+
+	for (uint32_t i = 0; i < sched.n_procs; i++) {
+		struct p *p = &sched.ps[i];
+		struct m *m = p->m;
+
+		if (atomic_load(&p->status) != P_RUNNING || !m || atomic_load(&m->in_sched) ||
+		    atomic_load(&p->urgent) || atomic_load(&p->tick) != p->seen_tick ||
+		    now - p->seen_when < GRANULE || p->seen_cpu < 0 ||
+		    thread_cpu(m->tid) - p->seen_cpu < GRANULE / 2)
+			continue;
+		if (!best || p->seen_when < best->seen_when)
+			best = p;
+	}
+	return best;
+}
+
+/* All Ps work and some sleepers are due: those who compute give way to them at once, as the kernel
+ * would have it, and not only when their slices end. True: some wait still, look again soon. */
+static bool wake_sleepers(int64_t now)
+{
+	static uint32_t owed; /* Gs that were put first and have no P yet, at most */
+
+	for (uint32_t i = 0; i < sched.n_procs; i++)
+		if (timer_next(&sched.ps[i]) <= now)
+			timer_run(&sched.ps[i], now, wake_sleeper, &owed);
+	if (owed > atomic_load(&sched.n_global))
+		owed = atomic_load(&sched.n_global);
+	for (; owed; owed--) {
+		struct p *p = longest(now);
+		struct m *m = p ? p->m : NULL;
+
+		if (!m)
+			return true;
+		p->seen_when = now;
+		p->seen_cpu = thread_cpu(m->tid);
+		atomic_store(&p->urgent, true);
+		if (cooperative)
+			atomic_fetch_or(&m->attn, ATTN_PREEMPT);
+		else
+			sig_kick(m, true);
+	}
+	return false;
 }
 
 /* Ms whose P went away while they slept: once they compute again, bring them to the scheduler. */
@@ -232,10 +291,16 @@ static void sleep_idle(void)
 
 static void sleep_busy(int64_t pause)
 {
-	int64_t due = trace_due(), left = due == INT64_MAX ? due : due - raw_now();
-	struct timespec ts = { 0, left < pause ? left : pause };
+	int64_t due = trace_due(), timers = sched_timers_next(), left;
+	struct timespec ts = { 0, pause };
 
-	if (left > 0)
+	/* Nobody sleeps until the next deadline when all work. */
+	if (timers < due && atomic_load(&sched.n_idle_ps) == 0)
+		due = timers;
+	left = due == INT64_MAX ? due : due - raw_now();
+	if (left < pause)
+		ts.tv_nsec = left > PAUSE_MIN ? left : PAUSE_MIN;
+	if (left > 0 || due == timers)
 		raw4(SYS_nanosleep, &ts, NULL, 0, 0);
 }
 
@@ -256,10 +321,11 @@ static void loop(void *arg)
 	int64_t pause = PAUSE_MIN;
 
 	uint64_t all = ~0ull;
-	bool busy;
+	bool busy, soon;
 
 	(void)arg;
 	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
+	raw6(SYS_prctl, PR_SET_TIMERSLACK, 1000, 0, 0, 0, 0); /* ns; the default is 50 us */
 	for (;;) {
 		sleep_busy(pause);
 		if (atomic_load(&sched.n_idle_ps) == sched.n_procs) {
@@ -271,7 +337,10 @@ static void loop(void *arg)
 		trim();
 		busy = stall_or_preempt();
 		/* A timer of a P that nobody runs, or whose G computes. */
-		if (atomic_load(&sched.n_idle_ps) && sched_timers_next() <= raw_now())
+		soon = false;
+		if (atomic_load(&sched.n_idle_ps) == 0)
+			soon = wake_sleepers(raw_now());
+		else if (sched_timers_next() <= raw_now())
 			sched_wake_p();
 		if (atomic_load(&sched.n_stalled))
 			recall();
@@ -283,6 +352,8 @@ static void loop(void *arg)
 		}
 		if (busy && pause > PAUSE_BUSY)
 			pause = PAUSE_BUSY;
+		if (soon && pause > GRANULE / 2)
+			pause = GRANULE / 2;
 	}
 }
 

@@ -189,6 +189,7 @@ struct p {
 	_Atomic uint32_t tick;	       /* scheduling decisions [own] */
 	_Atomic uint32_t syscall_tick; /* returns from calls [own] */
 	_Atomic uint32_t ran_long;     /* the tick that has lasted a millisecond [sysmon] */
+	_Atomic bool urgent; /* its G is preempted for one that is first in the global queue [any] */
 	struct m *m;		       /* that holds it [own], kept through SYSCALL */
 	struct p *link;		       /* idle list [sched.lock] */
 	struct g *free_gs;	       /* dead Gs to reuse [own] */
