@@ -65,6 +65,8 @@ static void reset(struct g *g)
 	g->timer.g = g;
 	g->timer.index = TIMER_IDLE;
 	g->alt.flags = SS_DISABLE;
+	/* Until its maker says what it blocks, no signal may be left to it. */
+	atomic_store_explicit(&g->sigmask, ~0ull, memory_order_relaxed);
 }
 
 static int32_t next_tid(const struct g *g)
