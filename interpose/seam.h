@@ -61,6 +61,8 @@ extern uintptr_t seam_syscall_lo, seam_syscall_hi;
 /* Shared mappings: may another process see this address? */
 void memory_note_shared(uintptr_t lo, size_t size);
 bool memory_is_shared(uintptr_t a);
+/* In a forked child. */
+void memory_forked(void);
 
 /* glibc's mmap for the stack of a thread that it is about to make: the address of a slot; 0 when
  * this is no such call, or there is no slot. G may be NULL. */

@@ -48,6 +48,11 @@ void memory_note_shared(uintptr_t lo, size_t size)
 	lock_release(&shared_lock);
 }
 
+void memory_forked(void)
+{
+	atomic_store(&shared_lock.word, 0);
+}
+
 bool memory_is_shared(uintptr_t a)
 {
 	uint32_t n = atomic_load_explicit(&n_shared, memory_order_acquire);

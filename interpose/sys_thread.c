@@ -130,7 +130,8 @@ static long fork_process(struct g *g, const struct seam *call, const struct seam
 	if (r == 0) {
 		atomic_store(&sched_foreign, 0);
 		futex_forked();
-		each_m_forked();
+		each_m_forked(g->m);
+		memory_forked();
 		sys_ids_forked();
 		sys_timer_forked();
 		sysmon_forked();

@@ -329,6 +329,12 @@ void dump_request(void)
 		dump_answer();
 }
 
+void dump_forked(void)
+{
+	atomic_store(&wanted, false);
+	atomic_store(&printing, false);
+}
+
 bool dump_wanted(void)
 {
 	return atomic_load(&wanted);

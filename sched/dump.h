@@ -35,6 +35,9 @@ bool dump_wanted(void);
 /* The watcher: print what was asked for. */
 void dump_answer(void);
 
+/* In a forked child: one that its parent's watcher was printing is not printed here. */
+void dump_forked(void);
+
 /* Prints one to FD; nothing if another is being printed. */
 void dump_all(int fd);
 

@@ -75,7 +75,9 @@ void each_m_call(struct m *self, void (*fn)(void *), void *arg)
 	each_m_unlock();
 }
 
-void each_m_forked(void)
+void each_m_forked(struct m *m)
 {
 	atomic_store_explicit(&each_lock.word, 0, memory_order_relaxed);
+	/* Who handed it out is not here, nor is its stack. */
+	atomic_store(&m->ticket, NULL);
 }

@@ -19,7 +19,7 @@ void each_m_attend(struct m *m);
 void each_m_lock(void);
 void each_m_unlock(void);
 
-/* In a forked child. */
-void each_m_forked(void);
+/* In a forked child, on M: what it had been asked to do, its parent's thread does. */
+void each_m_forked(struct m *m);
 
 #endif

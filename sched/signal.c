@@ -896,7 +896,9 @@ void sig_forked(struct g *g, int32_t p)
 	pid = p;
 	atomic_store(&sig_lock.word, 0);
 	sigpend_forked(&process_pending);
-	sigpend_forked(&g->pending);
+	/* Also those of Gs that are not here: their queues are looked through. */
+	for (uint32_t i = 0; i < gtab_top(); i++)
+		sigpend_forked(&gtab_slot(i)->pending);
 	sigtimer_forked();
 	/* What was noted is the parent's. */
 	atomic_store(&m->ring_head, atomic_load(&m->ring_tail));

@@ -390,6 +390,7 @@ void sysmon_forked(void)
 {
 	atomic_store(&started, false);
 	trace_forked();
+	dump_forked();
 }
 
 void sysmon_init(bool async_preempt)
