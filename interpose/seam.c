@@ -211,44 +211,57 @@ void seam_attend(struct g *g)
 		sched_attend(NULL);
 }
 
+/* What a kernel thread that is not ours asks of the library itself; NULL: what it asks of the kernel. */
+static seam_body *foreign_body(long nr)
+{
+	switch (nr) {
+	case __NR_mmap:
+	case __NR_mremap:
+	case __NR_shmat:
+	case __NR_mprotect:
+	case __NR_pkey_mprotect:
+	case __NR_munmap:
+	case __NR_madvise:
+	case __NR_mlock:
+	case __NR_mlock2:
+	case __NR_mlockall:
+	case __NR_prlimit64:
+	case __NR_rt_sigaction:
+	case __NR_tgkill:
+	case __NR_tkill:
+	case __NR_rt_tgsigqueueinfo:
+		return bodies[nr];
+	}
+	return bodies_has(nr, sys_set_ids) ? sys_set_ids : NULL;
+}
+
 /* A kernel thread that is not ours, or (with G) a child that runs on the memory of G. */
 static long no_g(struct g *g, struct seam *s)
 {
-	if (!sched_active() || (g && !sig_own_process())) {
+	seam_body *body;
+	uint64_t mask;
+	long r;
+
+	if (!sched_active() || !sig_own_process()) {
 		if (s->nr == __NR_clone || s->nr == __NR_clone3)
 			return seam_raw_clone(s);
-		if (g && s->nr == __NR_rt_sigaction)
+		if (sched_active() && s->nr == __NR_rt_sigaction)
 			return sys_rt_sigaction(g, s);
 		if (g && s->nr == __NR_futex && (g->vforked & CHILD_VFORK))
 			return seam_futex_child(g, s);
 		return seam_raw(s);
 	}
-	switch (s->nr) {
-	case __NR_clone:
-	case __NR_clone3:
+	if (s->nr == __NR_clone || s->nr == __NR_clone3)
 		return seam_clone_foreign(s);
-	case __NR_futex:
+	if (s->nr == __NR_futex)
 		return seam_futex_foreign(s);
-	case __NR_mmap:
-		return sys_mmap(NULL, s);
-	case __NR_mprotect:
-		return sys_mprotect(NULL, s);
-	case __NR_munmap:
-		return sys_munmap(NULL, s);
-	case __NR_madvise:
-		return sys_madvise(NULL, s);
-	case __NR_rt_sigaction:
-		return sys_rt_sigaction(NULL, s);
-	case __NR_tgkill:
-		return sys_tgkill(NULL, s);
-	case __NR_tkill:
-		return sys_tkill(NULL, s);
-	case __NR_rt_tgsigqueueinfo:
-		return sys_rt_tgsigqueueinfo(NULL, s);
-	}
-	if (bodies_has(s->nr, sys_set_ids))
-		return sys_set_ids(NULL, s);
-	return seam_raw(s);
+	body = foreign_body(s->nr);
+	if (!body)
+		return seam_raw(s);
+	mask = sig_foreign_close();
+	r = body(NULL, s);
+	sig_foreign_reopen(mask);
+	return r;
 }
 
 long seam_dispatch(struct seam *s)

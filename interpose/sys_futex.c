@@ -161,6 +161,8 @@ long seam_futex_foreign(const struct seam *s)
 	int cmd = (int)s->arg[1] & FUTEX_CMD_MASK;
 	bool misaligned = (s->arg[0] & 3) || (cmd != FUTEX_WAKE && cmd != FUTEX_WAKE_BITSET &&
 					      (s->arg[4] & 3));
+	uint64_t mask;
+	long r;
 
 	switch (cmd) {
 	case FUTEX_WAKE:
@@ -168,8 +170,12 @@ long seam_futex_foreign(const struct seam *s)
 	case FUTEX_REQUEUE:
 	case FUTEX_CMP_REQUEUE:
 	case FUTEX_WAKE_OP:
-		if (!misaligned)
-			return wake(s, cmd);
+		if (misaligned)
+			break;
+		mask = sig_foreign_close();
+		r = wake(s, cmd);
+		sig_foreign_reopen(mask);
+		return r;
 	}
 	return seam_raw(s);
 }
@@ -180,9 +186,12 @@ long seam_futex_child(struct g *g, const struct seam *s)
 {
 	int cmd = (int)s->arg[1] & FUTEX_CMD_MASK;
 	struct m *m = g->m;
+	uint32_t i = 0;
 
 	if (cmd == FUTEX_WAKE || cmd == FUTEX_WAKE_BITSET) {
-		if (m->n_child_woke < sizeof m->child_woke / sizeof *m->child_woke)
+		while (i < m->n_child_woke && m->child_woke[i] != (uint32_t *)s->arg[0])
+			i++;
+		if (i == m->n_child_woke && i < sizeof m->child_woke / sizeof *m->child_woke)
 			m->child_woke[m->n_child_woke++] = (uint32_t *)s->arg[0];
 	}
 	return seam_raw(s);

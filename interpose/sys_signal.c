@@ -20,7 +20,7 @@ long sys_rt_sigaction(struct g *g, struct seam *s)
 		return -EINVAL;
 	if (s->arg[1] && arch_copy_user(&act, (void *)s->arg[1], sizeof act))
 		return -EFAULT;
-	if (g && g->vforked && sig_in_child(g) && !sig_own_process())
+	if ((!g || (g->vforked && sig_in_child(g))) && !sig_own_process())
 		r = sig_child_action((int)s->arg[0], s->arg[1] ? &act : NULL, &old);
 	else
 		r = sig_set_action((int)s->arg[0], s->arg[1] ? &act : NULL, &old);

@@ -25,10 +25,10 @@ struct thread_request {
 	int32_t *parent_tid, *child_tid;
 };
 
-static long make_thread(struct g *g, const struct seam *s, const struct thread_request *t)
+/* The new thread has MASK; G, which makes it, is NULL when a thread that is no G does. */
+static long start_thread(struct g *g, const struct seam *s, const struct thread_request *t, uint64_t mask)
 {
 	struct g *child = gtab_new(g ? g->m->p : NULL);
-	uint64_t mask;
 	int32_t tid;
 	long r;
 
@@ -45,14 +45,14 @@ static long make_thread(struct g *g, const struct seam *s, const struct thread_r
 	child->stack_hi = t->stack_top;
 	child->clear_tid = t->flags & CLONE_CHILD_CLEARTID ? t->child_tid : NULL;
 	if (g) {
-		mask = atomic_load(&g->sigmask);
 		__builtin_memcpy(child->name, seam_name(g), sizeof child->name);
 		atomic_store_explicit(&child->affinity, atomic_load(&g->affinity),
 				      memory_order_relaxed);
-	} else {
-		raw4(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, 8);
 	}
-	atomic_store_explicit(&child->sigmask, mask, memory_order_relaxed);
+	atomic_store(&child->sigmask, mask);
+	/* What no G takes may be pending, and this one take it. */
+	if (!g && sig_deliverable(child))
+		atomic_fetch_or(&child->attn, ATTN_SIGNAL);
 	if (t->flags & CLONE_PARENT_SETTID)
 		*t->parent_tid = tid;
 	if (t->flags & CLONE_CHILD_SETTID)
@@ -64,6 +64,19 @@ static long make_thread(struct g *g, const struct seam *s, const struct thread_r
 	arch_prepare_child(child, s, t->stack_top, t->tls);
 	sched_start(child);
 	return tid;
+}
+
+static long make_thread(struct g *g, const struct seam *s, const struct thread_request *t)
+{
+	uint64_t mask;
+	long r;
+
+	if (g)
+		return start_thread(g, s, t, atomic_load(&g->sigmask));
+	mask = sig_foreign_close();
+	r = start_thread(NULL, s, t, mask);
+	sig_foreign_reopen(mask);
+	return r;
 }
 
 static void child_started(void *arg)
@@ -104,6 +117,8 @@ static long spawn(struct g *g, struct seam *s, unsigned long flags, uintptr_t st
 	if (waits)
 		g->vforked &= (uint8_t)~CHILD_VFORK;
 	sig_after_fork(g);
+	if (raw_failed(r) && (flags & CLONE_THREAD))
+		atomic_fetch_sub(&sched_foreign, 1);
 	if (waits) {
 		atomic_fetch_sub(&sched_foreign, 1);
 		seam_child_gone(g);

@@ -929,6 +929,20 @@ void sig_child_started(const struct g *g, bool own)
 	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
 }
 
+uint64_t sig_foreign_close(void)
+{
+	const uint64_t most = ~FAULTS;
+	uint64_t mask = 0;
+
+	raw4(SYS_rt_sigprocmask, SIG_BLOCK, &most, &mask, 8);
+	return mask;
+}
+
+void sig_foreign_reopen(uint64_t mask)
+{
+	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
+}
+
 long sig_child_action(int sig, const struct sig_action *act, struct sig_action *old)
 {
 	long r = raw4(SYS_rt_sigaction, sig, act, old, 8);

@@ -76,7 +76,11 @@ bool sig_own_process(void);
 /* In such a child, made between sig_before_fork() and sig_after_fork(): the mask and dispositions that G
  * has (these only if they are its OWN). */
 void sig_child_started(const struct g *g, bool own);
-/* rt_sigaction(2) in the child. */
+/* Around what a thread that is no G does in the library: its signals run the program's handlers wherever
+ * they find it, so none may find it with a lock. Faults excepted. The mask before, for reopen. */
+uint64_t sig_foreign_close(void);
+void sig_foreign_reopen(uint64_t mask);
+/* rt_sigaction(2) in a process that is not ours. */
 long sig_child_action(int sig, const struct sig_action *act, struct sig_action *old);
 
 /* Before execve: the kernel's dispositions are the program's. */
