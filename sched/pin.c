@@ -10,6 +10,7 @@
 #include "sched/base/mem.h"
 #include "sched/base/raw.h"
 #include "sched/each_m.h"
+#include "sched/gtab.h"
 #include "sched/proc.h"
 #include "sched/signal.h"
 
@@ -165,6 +166,11 @@ int pin_self(struct g *g)
 	if (atomic_load(&g->own_m) != g->m)
 		sched_move(g);
 	return 0;
+}
+
+bool pin_alone(void)
+{
+	return sched.n_ms == 1 && gtab_alive() == 1 && !atomic_load(&sched_foreign);
 }
 
 void pin_undo(struct g *g)

@@ -29,6 +29,10 @@
  * that others may find themselves on another M afterwards. */
 int pin_self(struct g *g);
 
+/* Is there but one G and one M, as in a forked child before it makes threads? What that M becomes, those
+ * to come inherit. */
+bool pin_alone(void);
+
 /* Undo pin_self(), if the M's state is still what all Ms have. */
 void pin_undo(struct g *g);
 
