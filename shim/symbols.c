@@ -47,8 +47,10 @@
 	({                                                                                         \
 		struct g *g = self_g;                                                              \
 		int r;                                                                             \
-		if (g)                                                                             \
+		if (g) {                                                                           \
 			g->creating = true;                                                        \
+			g->made_hi = 0; /* of one that failed */                                   \
+		}                                                                                  \
 		r = call;                                                                          \
 		if (g)                                                                             \
 			g->creating = false;                                                       \
