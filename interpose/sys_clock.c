@@ -98,7 +98,8 @@ static long own_clock(struct g *g, struct g *of, clockid_t *id)
 	if (of != g && m && m != of->own_m && atomic_load(&m->curg) == of)
 		sig_kick(m, true);
 	m = of->own_m;
-	if (!m)
+	/* Dead by now: see pin.c. */
+	if (!m || m->tid < 0)
 		return -EINVAL;
 	*id = cputime_kernel_clock(m->tid);
 	return 0;

@@ -98,6 +98,10 @@ static int template_start(void)
 
 /* ---- pinning ------------------------------------------------------------------------------- */
 
+/* The M of a G that is dead: nobody may pin it any more, lest the M that it would get wait for ever,
+ * or be told to end while a P is on its way to it. The kernel knows no such thread. */
+static struct m nobody = {.tid = -1};
+
 static void lock_to(struct m *m, struct g *g)
 {
 	atomic_store(&m->park, 0);
@@ -125,20 +129,13 @@ int pin_other(struct g *g)
 		sched_m_drop(m);
 		return (int)r;
 	}
-	if (atomic_compare_exchange_strong(&g->own_m, &none, m)) {
-		uint32_t status = atomic_load(&g->status);
-
-		if (g->tid == tid && status != G_DEAD && status != G_FREE)
-			return 0;
-		none = m;
-		if (!atomic_compare_exchange_strong(&g->own_m, &none, NULL))
-			return -ESRCH;
-		none = NULL;
-	}
+	/* By now it may be another that has G's place: then this M is that one's, and ends with it. */
+	if (atomic_compare_exchange_strong(&g->own_m, &none, m))
+		return g->tid == tid ? 0 : -ESRCH;
 	/* Somebody else has pinned it meanwhile, or it is gone: this M is of no use. */
 	m->ending = true;
 	sched_m_wake(m);
-	return none ? 0 : -ESRCH;
+	return none == &nobody ? -ESRCH : 0;
 }
 
 int pin_self(struct g *g)
@@ -255,9 +252,9 @@ void pin_resume(struct m *m, struct g *g)
 
 void pin_ended(struct g *g)
 {
-	struct m *own = atomic_exchange(&g->own_m, NULL);
+	struct m *own = atomic_exchange(&g->own_m, &nobody);
 
-	if (!own)
+	if (!own || own == &nobody)
 		return;
 	own->ending = true;
 	if (own != g->m)

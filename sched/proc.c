@@ -477,7 +477,7 @@ static void g_reap(struct m *m, struct g *g)
 	int32_t *clear = g->clear_tid;
 	int status = g->exit_status;
 
-	if (atomic_load_explicit(&g->own_m, memory_order_relaxed))
+	if (pin_has_template())
 		pin_ended(g);
 	gtab_free(m->p, g);
 	if (clear && sched_exit_wake)
