@@ -162,8 +162,14 @@ static bool take(struct g *g, uint64_t set, siginfo_t *info)
 
 long sig_kick(struct m *m, bool preempt)
 {
+	long r;
+
 	atomic_fetch_or(&m->attn, preempt ? ATTN_PREEMPT : ATTN_SIGNAL);
-	return raw3(SYS_tgkill, pid, m->tid, SIG_KICK);
+	r = raw3(SYS_tgkill, pid, m->tid, SIG_KICK);
+	if (r != -EAGAIN)
+		return r;
+	atomic_store(&m->kick_substitute, true);
+	return raw3(SYS_tgkill, pid, m->tid, SIG_SUBSTITUTE);
 }
 
 /* G has something to look at: get it there from whatever it is doing. */
@@ -679,6 +685,9 @@ static void handler(int sig, siginfo_t *info, void *v)
 			((void (*)(int, siginfo_t *, void *))actions[sig].handler)(sig, info, v);
 		return;
 	}
+	if (sig == SIG_SUBSTITUTE && !fault && atomic_load(&m->kick_substitute) &&
+	    atomic_exchange(&m->kick_substitute, false))
+		sig = SIG_KICK;
 	if (sig == SIG_KICK)
 		each_m_attend(m);
 	if (fault && g)
@@ -711,7 +720,11 @@ unsigned sig_deliver(struct g *g, bool *restart)
 			*restart = false;
 		m->deliver = &q;
 		sched_leave(g);
-		arch_deliver(pid, m->tid, SIG_KICK);
+		/* Another kick may have come at that place, and taken it. */
+		if (arch_deliver(pid, m->tid, SIG_KICK) == -EAGAIN && m->deliver == &q) {
+			atomic_store(&m->kick_substitute, true);
+			arch_deliver(pid, m->tid, SIG_SUBSTITUTE);
+		}
 		sched_enter(g);
 		n++;
 	}

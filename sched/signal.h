@@ -21,6 +21,11 @@
  * never through the kernel. */
 enum { SIG_KICK = 32, SIG_SETXID = 33, SIG_CARRIER = 33 };
 
+/* A real-time signal needs a place in the kernel's queue, of which a user has so many (RLIMIT_SIGPENDING)
+ * and other processes of his may take them all. An ordinary one always arrives: this one has always a
+ * handler of ours and is never blocked. m->kick_substitute says what it means. */
+enum { SIG_SUBSTITUTE = SIGBUS };
+
 /* The kernel's struct sigaction. */
 struct sig_action {
 	void (*handler)(void);

@@ -97,8 +97,8 @@ uintptr_t arch_inject(ucontext_t *uc, int sig, const siginfo_t *info, void (*han
 /* Bytes that arch_inject() needs below the stack pointer. */
 size_t arch_inject_size(const ucontext_t *uc);
 
-/* tgkill(pid, tid, sig) to this thread: its handler finds ARCH_DELIVER. */
-void arch_deliver(int pid, int tid, int sig);
+/* tgkill(pid, tid, sig) to this thread: its handler finds ARCH_DELIVER. 0 or -errno. */
+long arch_deliver(int pid, int tid, int sig);
 
 /* For reports: the stack pointer of the patched function whose seam frame is S (which need not be
  * readable); does BEFORE, what precedes an address, end with a call instruction? */
