@@ -194,8 +194,8 @@ Test(watch, scheddetail, .timeout = LIMIT)
 
 static const char *const expected[] = {
 	"^gothreads: dump of process [0-9]+: 5 Gs, ",
-	"^G 41943[0-9]+: waiting \\(futex\\) on 0x[0-9a-f]+ for [0-9]+\\.[0-9]+ s, sp 0x",
-	"^G 41943[0-9]+: waiting \\(sleep\\) for [0-9]+\\.[0-9]+ s, until in [0-9]+\\.",
+	"^G [0-9]{7,9}: waiting \\(futex\\) on 0x[0-9a-f]+ for [0-9]+\\.[0-9]+ s, sp 0x",
+	"^G [0-9]{7,9}: waiting \\(sleep\\) for [0-9]+\\.[0-9]+ s, until in [0-9]+\\.",
 	"^    futex\\(0x[0-9a-f]+, 393, .*\\) at libc\\.so\\.6\\+0x",
 	"^    read\\(0, 0x[0-9a-f]+, 1, .*\\) at libc\\.so\\.6\\+0x[0-9a-f]+ \\(read\\+0x",
 	"^    read\\([1-9], 0x[0-9a-f]+, 1, ",
