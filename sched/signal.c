@@ -916,6 +916,7 @@ void sig_forked(struct g *g, int32_t p)
 	/* What was noted is the parent's. */
 	atomic_store(&m->ring_head, atomic_load(&m->ring_tail));
 	m->ring_full = false;
+	atomic_store(&m->kick_substitute, false);
 	atomic_store(&m->attn, 0);
 	atomic_store(&g->attn, 0);
 }
