@@ -260,7 +260,7 @@ void dump_all(int fd)
 	for (uint32_t i = 0; i < gtab_top(); i++)
 		add_g(gtab_slot(i), now);
 	for (struct m *m = sched.all_ms; m; m = m->all_link)
-		if (!m->gone)
+		if (!m->gone && m != watcher)
 			add_m(m);
 	if (watcher)
 		out_add(&out, "M %u: tid %d, the watcher\n", watcher->id, watcher->tid);

@@ -40,11 +40,7 @@ static void ask_set(uint32_t to)
 
 static void template_loop(void *arg)
 {
-	/* Signals are for others; what every M must do (each_m.c), it must do too. */
-	uint64_t most = ~(1ull << (SIG_KICK - 1) | 1ull << (SIG_SUBSTITUTE - 1));
-
-	(void)arg;
-	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &most, NULL, 8);
+	sig_kicks_only(arg);
 	for (;;) {
 		uint32_t now = atomic_load(&ask);
 

@@ -557,6 +557,8 @@ static void ring_put(struct m *m, const siginfo_t *info)
  * open to the kick, without which nobody would look at it. */
 static uint64_t resume_mask(const struct m *m)
 {
+	if (m->kicks_only)
+		return ~(BIT(SIG_KICK) | BIT(SIG_SUBSTITUTE));
 	return m->ring_full ? ~(BIT(SIG_KICK) | FAULTS | UNBLOCKABLE) : atomic_load(&m->kernel_mask);
 }
 
@@ -850,6 +852,15 @@ static void attend_idle(struct m *m)
 {
 	atomic_fetch_and(&m->attn, ~(uint32_t)ATTN_PREEMPT);
 	sig_drain(m);
+}
+
+void sig_kicks_only(struct m *m)
+{
+	uint64_t mask;
+
+	m->kicks_only = true;
+	mask = resume_mask(m);
+	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
 }
 
 void sig_start_m(struct m *m)

@@ -92,6 +92,10 @@ long sig_child_action(int sig, const struct sig_action *act, struct sig_action *
 void sig_before_exec(struct g *g);
 void sig_after_failed_exec(struct g *g);
 
+/* For M, the caller, which runs no Gs: signals are for others, but what every M must do (each_m.c) they must do
+ * too. */
+void sig_kicks_only(struct m *m);
+
 /* Is the kernel's thread TID an M? Anywhere. */
 bool sig_is_m(int32_t tid);
 

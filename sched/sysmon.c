@@ -320,11 +320,9 @@ static void loop(void *arg)
 	uint32_t vain = 0;
 	int64_t pause = PAUSE_MIN;
 
-	uint64_t all = ~0ull;
 	bool busy, soon;
 
-	(void)arg;
-	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
+	sig_kicks_only(arg);
 	raw6(SYS_prctl, PR_SET_TIMERSLACK, 1000, 0, 0, 0, 0); /* ns; the default is 50 us */
 	for (;;) {
 		sleep_busy(pause);
@@ -359,26 +357,13 @@ static void loop(void *arg)
 
 int sysmon_start(void)
 {
-	char *at;
-	size_t tls = mem_round(sched.tls_below, 64);
 	long r;
 
-	if (started)
+	if (atomic_load(&started))
 		return 0;
-	at = mem_pages(sizeof(struct m) + tls + 2 * MEM_PAGE + 16384);
-	if (!at)
+	sysmon_m = sched_m_new();
+	if (!sysmon_m)
 		return -ENOMEM;
-	sysmon_m = (struct m *)at;
-	at += mem_round(sizeof(struct m), 64) + tls;
-	((void **)at)[0] = at;
-	((void **)at)[2] = at;
-	sysmon_m->g0.ctx.fs = (uintptr_t)at;
-	sysmon_m->g0.m = sysmon_m;
-	sysmon_m->stack = at + MEM_PAGE;
-	sysmon_m->stack_size = 16384;
-	lock_acquire(&sched.lock);
-	sysmon_m->id = sched.n_ms++;
-	lock_release(&sched.lock);
 	atomic_store(&started, true);
 	r = sched_clone_m(sysmon_m, loop);
 	if (raw_failed(r))

@@ -95,7 +95,7 @@ void trace_report(struct out *o, int64_t since, bool detail)
 	for (uint32_t i = 0; i < sched.n_procs; i++)
 		report_p(o, &sched.ps[i]);
 	for (const struct m *m = sched.all_ms; m; m = m->all_link)
-		if (!m->gone)
+		if (!m->gone && m != watcher)
 			report_m(o, m, !m->p && !atomic_load(&m->curg));
 	if (watcher)
 		report_m(o, watcher, false);

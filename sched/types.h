@@ -251,6 +251,7 @@ struct m {
 	/* addresses that the vfork child of this M's G has woken; how many there were */
 	uint32_t *child_woke[16];
 	uint32_t n_child_woke;
+	bool kicks_only; /* no other signal comes to it [own] */
 	_Atomic bool kick_substitute; /* a kick comes as SIG_SUBSTITUTE (signal.h) [any] */
 	struct sigq *deliver;	   /* the signal that deliver_here() is about to put on this M */
 
