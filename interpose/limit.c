@@ -10,8 +10,6 @@
 
 #include "sched/base/raw.h"
 
-enum limit_kind { LIMIT_MS, LIMIT_TS, LIMIT_TS_LEFT, LIMIT_TV_LEFT };
-
 enum { NS_MAX_S = 1000000000 }; /* limits beyond 30 years need no counting */
 
 /* The argument of S that is a relative limit, -1 if there is none. */
@@ -105,6 +103,15 @@ void limit_end(struct limit *l)
 	/* The kernel, too, ignores that it cannot be written. */
 	if (l->deadline && (l->kind == LIMIT_TS_LEFT || l->kind == LIMIT_TV_LEFT))
 		(void)!arch_copy_user(l->user, &l->left, sizeof l->left);
+}
+
+int64_t limit_deadline(const struct limit *l, const struct seam *s)
+{
+	if (l->deadline)
+		return l->deadline;
+	if (l->kind == LIMIT_MS)
+		return (int)s->arg[l->arg] < 0 ? INT64_MAX : 0;
+	return s->arg[l->arg] ? 0 : INT64_MAX;
 }
 
 int64_t limit_of_socket(const struct seam *s, const struct row *row)

@@ -14,6 +14,8 @@
 #include "interpose/seam.h"
 #include "interpose/table.h"
 
+enum limit_kind { LIMIT_MS, LIMIT_TS, LIMIT_TS_LEFT, LIMIT_TV_LEFT };
+
 struct limit {
 	int64_t deadline;      /* CLOCK_MONOTONIC ns; 0: none that we must count */
 	unsigned char arg;     /* which argument says it */
@@ -28,6 +30,10 @@ void limit_begin(struct limit *l, struct seam *s);
 void limit_again(struct limit *l, struct seam *s);
 /* After the last: the program's own limit becomes what is left, with calls that do that. */
 void limit_end(struct limit *l);
+
+/* Begun for S as the program made it, one of poll, select and epoll_wait, when does it end? INT64_MAX:
+ * never; 0: at once, or there is something wrong with its limit. */
+int64_t limit_deadline(const struct limit *l, const struct seam *s);
 
 /* The limit, ns, that is set for such calls as S, whose row is ROW, on its socket; 0: none. */
 int64_t limit_of_socket(const struct seam *s, const struct row *row);

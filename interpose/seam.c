@@ -10,6 +10,7 @@
 #include "interpose/table.h"
 #include "interpose/wait.h"
 #include "sched/base/raw.h"
+#include "sched/netpoll.h"
 #include "sched/signal.h"
 
 static seam_body *const bodies[] = {
@@ -105,6 +106,13 @@ static seam_body *const bodies[] = {
 	[__NR_setresuid] = sys_set_ids,
 	[__NR_setresgid] = sys_set_ids,
 	[__NR_setgroups] = sys_set_ids,
+	[__NR_close] = sys_close,
+	[__NR_dup2] = sys_dup2,
+	[__NR_dup3] = sys_dup2,
+	[__NR_close_range] = sys_close_range,
+	[__NR_poll] = sys_poll,
+	[__NR_select] = sys_select,
+	[__NR_epoll_wait] = sys_epoll_wait,
 	[__NR_execve] = sys_execve,
 	[__NR_execveat] = sys_execveat,
 	[__NR_mprotect] = sys_mprotect,
@@ -131,9 +139,17 @@ long seam_raw(const struct seam *s)
 
 long seam_call(struct g *g, struct seam *s, int flags)
 {
-	bool kicked;
+	struct seam_way way = SEAM_WAY;
+	long r = seam_call_way(g, s, flags, &way);
 
-	return seam_call_kicked(g, s, flags, &kicked);
+	seam_way_end(&way);
+	return r;
+}
+
+void seam_way_end(struct seam_way *way)
+{
+	if (way->fd >= 0)
+		netpoll_drop(way->fd);
 }
 
 /* Wait until UNTIL for the descriptor of S: 0 when it has not become ready. */
@@ -152,14 +168,37 @@ static long wait_ready(struct g *g, const struct seam *s, const struct row *row,
 	return r;
 }
 
-long seam_call_kicked(struct g *g, struct seam *s, int flags, bool *kicked)
+/* The raw call. */
+static long make(struct g *g, struct seam *s, int flags, bool block, struct seam_way *way)
+{
+	long r;
+
+	if (block)
+		sched_block_syscall(g);
+	else
+		sched_enter_syscall(g);
+	if (flags & INTR)
+		r = arch_syscall_intr(s->nr, s->arg, &g->m->attn);
+	else
+		r = seam_raw(s);
+	/* Before G may come to another M. */
+	way->kicked = atomic_load(&g->m->attn);
+	sched_exit_syscall(g);
+	return r;
+}
+
+long seam_call_way(struct g *g, struct seam *s, int flags, struct seam_way *way)
 {
 	const struct row *row = table_row(s->nr);
 	struct seam t = *s; /* the frame's arguments are the program's registers */
-	int64_t since = 0, socket_limit = 0;
 	struct limit limit;
+	enum wait_end end;
 	long r = 1;
 
+	way->kicked = false;
+	way->rounds = 0;
+	if (way->fd >= 0)
+		t.arg[0] = way->fd;
 	limit_begin(&limit, &t);
 	for (;;) {
 		bool restart = flags & RESTART;
@@ -167,37 +206,37 @@ long seam_call_kicked(struct g *g, struct seam *s, int flags, bool *kicked)
 		/* Told while it was not on an M: the call looks at the M's attn alone. */
 		if ((flags & INTR) && atomic_load(&g->attn))
 			atomic_fetch_or(&g->m->attn, ATTN_SIGNAL);
-		/* A second try of a call whose socket has a limit of its own. */
-		if (socket_limit)
-			r = wait_ready(g, &t, row, since + socket_limit);
-		if (r == 0) {
-			r = -EAGAIN;
+		end = wait_for(g, &t, row, way, &r);
+		if (end == END_DONE)
 			break;
-		}
-		if (r != -EINTR || !socket_limit) {
-			if (wait_expected(&t, row)) {
-				if ((flags & SOTIMEO) && !since)
-					since = raw_now();
-				sched_block_syscall(g);
-			} else {
-				sched_enter_syscall(g);
+		if (end == END_AGAIN)
+			continue;
+		if (end == END_SIGNAL) {
+			r = -EINTR;
+		} else {
+			bool block = end == END_BLOCK;
+
+			/* A second try of a call whose socket has a limit of its own. */
+			r = 1;
+			if (block && way->limit) {
+				r = wait_ready(g, &t, row, way->since + way->limit);
+				block = false;
 			}
-			if (flags & INTR)
-				r = arch_syscall_intr(t.nr, t.arg, &g->m->attn);
-			else
-				r = seam_raw(&t);
-			/* Before G may come to another M. */
-			*kicked = atomic_load(&g->m->attn);
-			sched_exit_syscall(g);
+			if (r == 0) {
+				r = -EAGAIN;
+				break;
+			}
+			if (r != -EINTR)
+				r = make(g, &t, flags, block, way);
 		}
 		if (r != -EINTR || !(flags & INTR))
 			break;
 		sig_drain(g->m);
 		if (atomic_fetch_and(&g->m->attn, ~(uint32_t)ATTN_PREEMPT) & ATTN_PREEMPT)
 			sched_preempt_g(g);
-		if ((flags & SOTIMEO) && since && !socket_limit)
-			socket_limit = limit_of_socket(&t, row);
-		if (sig_deliver(g, &restart) && (!restart || socket_limit))
+		if ((flags & SOTIMEO) && way->since && !way->limit)
+			way->limit = limit_of_socket(&t, row);
+		if (sig_deliver(g, &restart) && (!restart || way->limit))
 			break;
 		limit_again(&limit, &t);
 	}
@@ -255,6 +294,9 @@ static long no_g(struct g *g, struct seam *s)
 		return seam_clone_foreign(s);
 	if (s->nr == __NR_futex)
 		return seam_futex_foreign(s);
+	/* They may wait, and take care of themselves. */
+	if (s->nr == __NR_close || s->nr == __NR_dup2 || s->nr == __NR_dup3 || s->nr == __NR_close_range)
+		return bodies[s->nr](NULL, s);
 	body = foreign_body(s->nr);
 	if (!body)
 		return seam_raw(s);

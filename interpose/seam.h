@@ -35,11 +35,21 @@ int seam_vfork_before(struct g *g);
 void seam_vfork_child(void);
 long seam_vfork_after(long r);
 
-/* The raw call in S, the P free to go meanwhile. FLAGS (table.h) say whether signals end it. */
+/* The call in S, its G parked or the P free to go meanwhile. FLAGS (table.h) say whether signals end it. */
 long seam_call(struct g *g, struct seam *s, int flags);
-/* The same; *KICKED says whether this M was told something meanwhile, so that a short count may be
- * our doing. */
-long seam_call_kicked(struct g *g, struct seam *s, int flags, bool *kicked);
+
+/* What is known of a call while it is made again, or piece by piece. Begin with SEAM_WAY. */
+struct seam_way {
+	bool kicked;	/* the M was told something during the last: a short count may be our doing */
+	bool tried;	/* the last was made so that it does not wait: a short count is what there was */
+	int fd;		/* goes on with this one, ours, instead of its own; -1 */
+	unsigned rounds; /* parked, in vain */
+	int64_t since;	/* when it first waited, ns; 0: not yet */
+	int64_t limit;	/* of its socket, ns from SINCE; 0: none, or not asked for */
+};
+#define SEAM_WAY ((struct seam_way){.fd = -1})
+long seam_call_way(struct g *g, struct seam *s, int flags, struct seam_way *way);
+void seam_way_end(struct seam_way *way);
 
 /* The program's timespec as ns: 0, -EFAULT or -EINVAL. */
 long seam_timespec(const void *user, int64_t *ns);
@@ -92,7 +102,8 @@ seam_body sys_of_process, sys_memory_of_process, sys_get_robust_list, sys_open, 
 
 seam_body sys_of_thread, sys_set_or_ask, sys_seccomp, sys_capget, sys_capset, sys_prctl;
 
-seam_body sys_futex_waitv, sys_set_ids;
+seam_body sys_futex_waitv, sys_set_ids, sys_close, sys_dup2, sys_close_range, sys_poll,
+	sys_epoll_wait, sys_select;
 
 /* In a forked child. */
 void sys_ids_forked(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls that wait for files: those that need more than a hand-off. */
+/* Transfers: those that are more than one call. */
 #include <asm/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,64 +13,15 @@
 #include "interpose/seam.h"
 #include "interpose/table.h"
 #include "sched/base/raw.h"
+#include "sched/netpoll.h"
 #include "sched/signal.h"
 
-/* The call in S with the signal mask at USER in force, which is a G's and not the kernel's. */
-static long with_mask(struct g *g, struct seam *s, const void *user)
-{
-	uint64_t mask, old = atomic_load(&g->sigmask);
-	long r;
-
-	if (!user)
-		return seam_call(g, s, INTR);
-	if (arch_copy_user(&mask, user, sizeof mask))
-		return -EFAULT;
-	g->sigsaved = old;
-	g->sigsaved_valid = true;
-	sig_set_mask(g, mask);
-	/* What the mask lets in now ends the call, as natively. */
-	r = sig_deliver(g, NULL) ? -EINTR : seam_call(g, s, INTR);
-	if (g->sigsaved_valid) {
-		g->sigsaved_valid = false;
-		sig_set_mask(g, old);
-	}
-	return r;
-}
-
-long sys_ppoll(struct g *g, struct seam *s)
-{
-	struct seam t = *s;
-
-	t.arg[3] = 0;
-	return with_mask(g, &t, (void *)s->arg[3]);
-}
-
-long sys_epoll_pwait(struct g *g, struct seam *s)
-{
-	struct seam t = *s;
-
-	t.arg[4] = 0;
-	return with_mask(g, &t, (void *)s->arg[4]);
-}
-
-long sys_pselect6(struct g *g, struct seam *s)
-{
-	struct seam t = *s;
-	struct {
-		void *mask;
-		size_t size;
-	} m = {NULL, 0};
-
-	if (s->arg[5] && arch_copy_user(&m, (void *)s->arg[5], sizeof m))
-		return -EFAULT;
-	t.arg[5] = 0;
-	return with_mask(g, &t, m.mask);
-}
-
 /*
- * A kick that finds the kernel half way through a transfer makes it return what is done so far, which
- * no signal of the program's has asked for: the rest follows. Where the rest would block and the
- * descriptor does not, or fails, the short count stands, as natively.
+ * A blocking write is done when all is written. Here it comes in pieces: those that find room without waiting
+ * (wait.c), and those that a kick has cut short, which finds the kernel half way through a transfer and
+ * makes it return what is done so far, though no signal of the program's has asked for that: the rest
+ * follows. Where the rest would block and the descriptor does not, or fails, the short count
+ * stands, as natively.
  */
 
 /* G's M was told something during a call. Is it none of G's business? */
@@ -80,9 +31,9 @@ static bool go_on(struct g *g)
 	return !sig_deliverable(g);
 }
 
-static long call(struct g *g, struct seam *s, bool *kicked)
+static long call(struct g *g, struct seam *s, struct seam_way *way)
 {
-	return seam_call_kicked(g, s, table_row(s->nr)->flags, kicked);
+	return seam_call_way(g, s, table_row(s->nr)->flags, way);
 }
 
 /* A signal of the process may end a transfer on the M that the kernel chose, and then be taken by
@@ -112,29 +63,58 @@ static bool may_go_on(const struct seam *s)
 	return cut_unseen(s->arg[0]) && !limit_of_socket(s, table_row(s->nr));
 }
 
+/* FD, which had no room, is one to wait for, and has not failed meanwhile. */
+static bool room_will_come(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	long flags = raw2(SYS_fcntl, fd, F_GETFL);
+
+	if (raw_failed(flags) || (flags & O_NONBLOCK))
+		return false;
+	/* A pipe says it with the next write, and sends SIGPIPE, as natively. */
+	return netpoll_kind(fd) != KIND_SOCKET || raw3(SYS_poll, &p, 1, 0) <= 0 ||
+	       !(p.revents & (POLLERR | POLLHUP));
+}
+
+/* The count of a call such as S was short. */
+static bool rest_follows(struct g *g, const struct seam *s, const struct seam_way *way)
+{
+	if (way->tried)
+		return room_will_come(way->fd >= 0 ? way->fd : (int)s->arg[0]) && !sig_deliverable(g);
+	return (way->kicked || may_go_on(s)) && go_on(g);
+}
+
 /* The call in S transfers s->arg[2] bytes at s->arg[1]. */
-static long all_of_it(struct g *g, struct seam *s)
+static long all_on_way(struct g *g, const struct seam *s, struct seam_way *way)
 {
 	struct seam t = *s;
 	long done = 0, r;
-	bool kicked;
 
 	for (;;) {
-		r = call(g, &t, &kicked);
+		r = call(g, &t, way);
 		if (r <= 0)
 			return done ? done : r;
 		done += r;
-		if (r >= t.arg[2] || !(kicked || may_go_on(s)) || !go_on(g))
+		if (r >= t.arg[2] || !rest_follows(g, s, way))
 			return done;
 		t.arg[1] += r;
 		t.arg[2] -= r;
 	}
 }
 
+static long all_of_it(struct g *g, struct seam *s)
+{
+	struct seam_way way = SEAM_WAY;
+	long r = all_on_way(g, s, &way);
+
+	seam_way_end(&way);
+	return r;
+}
+
 /* The N buffers at V, of which R bytes are transferred, one after the other. ONE is the call that
  * transfers arg[2] bytes at arg[1]. */
 static long rest_of_it(struct g *g, long r, const struct iovec *v, unsigned long n, struct seam *one,
-		       bool kicked)
+		       struct seam_way *way)
 {
 	size_t skip = (size_t)r;
 	long done = r;
@@ -149,13 +129,13 @@ static long rest_of_it(struct g *g, long r, const struct iovec *v, unsigned long
 			skip -= at.iov_len;
 			continue;
 		}
-		if (!asked && (!(kicked || may_go_on(one)) || !go_on(g)))
+		if (!asked && !rest_follows(g, one, way))
 			return done;
 		asked = true;
 		one->arg[1] = (long)at.iov_base + (long)skip;
 		one->arg[2] = (long)(at.iov_len - skip);
 		skip = 0;
-		r = all_of_it(g, one);
+		r = all_on_way(g, one, way);
 		if (r <= 0)
 			return done;
 		done += r;
@@ -178,13 +158,13 @@ long sys_sendto(struct g *g, struct seam *s)
 long sys_writev(struct g *g, struct seam *s)
 {
 	struct seam one = {.nr = __NR_write, .arg = {s->arg[0]}};
-	bool kicked;
-	long r = call(g, s, &kicked);
+	struct seam_way way = SEAM_WAY;
+	long r = call(g, s, &way);
 
-	if (r <= 0)
-		return r;
-	return rest_of_it(g, r, (struct iovec *)s->arg[1], (unsigned long)s->arg[2], &one,
-			  kicked);
+	if (r > 0)
+		r = rest_of_it(g, r, (struct iovec *)s->arg[1], (unsigned long)s->arg[2], &one, &way);
+	seam_way_end(&way);
+	return r;
 }
 
 /* Only of a stream can MSG_WAITALL mean more than one message. */
@@ -209,12 +189,13 @@ static long message(struct g *g, struct seam *s, long nr)
 {
 	struct seam one = {.nr = nr, .arg = {s->arg[0], 0, 0, s->arg[2]}};
 	struct msghdr m;
-	bool kicked;
-	long r = call(g, s, &kicked);
+	struct seam_way way = SEAM_WAY;
+	long r = call(g, s, &way);
 
-	if (r <= 0 || arch_copy_user(&m, (void *)s->arg[1], sizeof m))
-		return r;
-	return rest_of_it(g, r, m.msg_iov, m.msg_iovlen, &one, kicked);
+	if (r > 0 && !arch_copy_user(&m, (void *)s->arg[1], sizeof m))
+		r = rest_of_it(g, r, m.msg_iov, m.msg_iovlen, &one, &way);
+	seam_way_end(&way);
+	return r;
 }
 
 long sys_sendmsg(struct g *g, struct seam *s)

@@ -12,6 +12,7 @@
 #include "sched/each_m.h"
 #include "sched/futex.h"
 #include "sched/gtab.h"
+#include "sched/netpoll.h"
 #include "sched/pin.h"
 #include "sched/signal.h"
 #include "sched/stack.h"
@@ -145,6 +146,7 @@ static long fork_process(struct g *g, const struct seam *call, const struct seam
 	if (r == 0) {
 		atomic_store(&sched_foreign, 0);
 		futex_forked();
+		netpoll_forked();
 		each_m_forked(g->m);
 		memory_forked();
 		sys_ids_forked();

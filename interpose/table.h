@@ -65,11 +65,11 @@ ROW(POLL,    write,            INTR | RESTART | SOTIMEO | WRITES, "parks until w
 ROW(HANDOFF, open,             INTR | RESTART,
 	"a FIFO waits for its other end; a path may need a disk")
 ROW(HANDOFF, close,            INTR | NONG,
-	"SO_LINGER, flush of a network file; the netpoller forgets the descriptor")
+	"SO_LINGER, flush of a network file; who waits for it finishes on a duplicate")
 ROW(HANDOFF, stat,             0,              "a path may need a disk, a server, an automount")
 ROW(HANDOFF, fstat,            0,              "a network file asks its server")
 ROW(HANDOFF, lstat,            0,              "a path may need a disk, a server, an automount")
-ROW(POLL,    poll,             INTR | WAITS,           "parks on all of its descriptors")
+ROW(POLL,    poll,             INTR | WAITS,           "parks on up to 32 descriptors; more: hand-off")
 ROW(HANDOFF, lseek,            0,
 	"waits for a read at the same position; network files")
 ROW(STACK,   mmap,             NONG,
@@ -89,7 +89,7 @@ ROW(POLL,    readv,            INTR | RESTART | SOTIMEO | READS, "parks until re
 ROW(POLL,    writev,           INTR | RESTART | SOTIMEO | WRITES, "parks until writable; files: hand-off")
 ROW(HANDOFF, access,           0,              "a path may need a disk, a server, an automount")
 ROW(PASS,    pipe,             0,              "cannot block: makes descriptors")
-ROW(POLL,    select,           INTR | WAITS,           "parks on all of its descriptors")
+ROW(POLL,    select,           INTR | WAITS,           "parks on up to 32 descriptors; more: hand-off")
 ROW(KERNEL,  sched_yield,      0,              "to the end of the run queue")
 ROW(STACK,   mremap,           NONG,           "may move what is in a slab")
 ROW(HANDOFF, msync,            0,              "waits for a disk")
@@ -109,7 +109,7 @@ ROW(PASS,    getpid,           0,              "cannot block, names no thread")
 ROW(HANDOFF, sendfile,         INTR | RESTART, "reads a disk, may wait for a socket")
 ROW(HANDOFF, socket,           0,              "may load a module")
 ROW(POLL,    connect,          INTR | RESTART | SOTIMEO,
-	"parks until writable, then SO_ERROR; AF_UNIX: hand-off")
+	"hand-off: it has no form that does not wait")
 ROW(POLL,    accept,           INTR | RESTART | SOTIMEO | READS, "parks until readable")
 ROW(POLL,    sendto,           INTR | RESTART | SOTIMEO | WRITES, "parks until writable")
 ROW(POLL,    recvfrom,         INTR | RESTART | SOTIMEO | READS, "parks until readable")
@@ -365,8 +365,8 @@ ROW(HANDOFF, symlinkat,        0,              "changes a file system: may wait 
 ROW(HANDOFF, readlinkat,       0,              "a path may need a disk, a server, an automount")
 ROW(HANDOFF, fchmodat,         0,              "changes a file system: may wait for a disk")
 ROW(HANDOFF, faccessat,        0,              "a path may need a disk, a server, an automount")
-ROW(POLL,    pselect6,         INTR | WAITS,           "parks on all of its descriptors")
-ROW(POLL,    ppoll,            INTR | WAITS,           "parks on all of its descriptors")
+ROW(POLL,    pselect6,         INTR | WAITS,           "parks on up to 32 descriptors; more: hand-off")
+ROW(POLL,    ppoll,            INTR | WAITS,           "parks on up to 32 descriptors; more: hand-off")
 ROW(PROCESS, unshare,          0,              "what they change is the kernel thread's")
 ROW(KERNEL,  set_robust_list,  0,              "kept in the G, walked at its exit")
 ROW(KERNEL,  get_robust_list,  NONG,           "takes a tid")

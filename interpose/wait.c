@@ -2,10 +2,19 @@
 /*
  * Is a call going to wait? See wait.h.
  *
- * A call that waits gives its P away at once, and the next G runs without delay; one that does not
- * keeps it, for to get a P back costs more than most calls. The kernel knows which it will be: it is
- * asked by a poll that does not wait, about 100 ns. Descriptors that never make one wait (files,
- * O_NONBLOCK) look ready, or are asked for their flags once they do not.
+ * What a number is, netpoll_kind() guesses without a call. On a pipe or a socket the call is simply made,
+ * in a form that does not wait: where something is there, that is all. A call of another sort gives its P
+ * away at once if it waits, and the next G runs without delay; one that does not keeps it, for to
+ * get a P back costs more than most calls. The kernel knows which it will be: it is asked by a poll that
+ * does not wait, about 100 ns. Descriptors that never make one wait (files, O_NONBLOCK) look ready,
+ * or are asked for their flags once they do not.
+ *
+ * Calls on a pipe or socket: one that is ready costs one system call; one that waits the try, fcntl (is
+ * it O_NONBLOCK?), on a socket getsockopt (has it a time limit?), epoll_ctl, and the second try.
+ *
+ * A guess is wrong when a number has been closed and used again by a `syscall` instruction that is not
+ * patched. Then a regular file is taken for a pipe at worst, and read as far as it is in memory: that
+ * is what read_rest() looks out for.
  */
 #include "interpose/wait.h"
 
@@ -18,9 +27,13 @@
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
+#include "interpose/limit.h"
 #include "sched/base/raw.h"
+#include "sched/netpoll.h"
+#include "sched/signal.h"
 
 /* A time limit of zero. */
 static bool zero_timespec(long user)
@@ -39,10 +52,16 @@ static bool told_not_to(const struct seam *s)
 	case __NR_sendto:
 	case __NR_recvmmsg:
 	case __NR_sendmmsg:
-		return s->arg[3] & MSG_DONTWAIT;
+		return s->arg[3] & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB);
 	case __NR_recvmsg:
 	case __NR_sendmsg:
-		return s->arg[2] & MSG_DONTWAIT;
+		return s->arg[2] & (MSG_DONTWAIT | MSG_ERRQUEUE | MSG_OOB);
+	case __NR_read:
+	case __NR_write:
+		return !s->arg[2];
+	case __NR_preadv2:
+	case __NR_pwritev2:
+		return s->arg[5] & RWF_NOWAIT;
 	case __NR_epoll_wait:
 	case __NR_epoll_pwait:
 		return s->arg[3] == 0;
@@ -79,15 +98,17 @@ static bool told_not_to(const struct seam *s)
 	return false;
 }
 
-bool wait_expected(const struct seam *s, const struct row *row)
+static bool expected(const struct seam *s, const struct row *row)
 {
 	struct pollfd fd = {.fd = (int)s->arg[0]};
 	long flags;
 
-	if (!row || !(row->flags & (READS | WRITES | WAITS)))
+	if (!(row->flags & (READS | WRITES | WAITS)))
 		return false;
 	if (row->flags & WAITS)
 		return !told_not_to(s);
+	if (netpoll_kind(fd.fd) == KIND_FILE)
+		return false;
 	fd.events = row->flags & READS ? POLLIN : POLLOUT;
 	/* Ready, in error, hung up or no descriptor at all: the call returns. */
 	if (raw3(SYS_poll, &fd, 1, 0) != 0 || told_not_to(s))
@@ -96,4 +117,199 @@ bool wait_expected(const struct seam *s, const struct row *row)
 		return true;
 	flags = raw2(SYS_fcntl, s->arg[0], F_GETFL);
 	return !raw_failed(flags) && !(flags & O_NONBLOCK);
+}
+
+/* ---- without waiting ------------------------------------------------------------------------- */
+
+enum { COUNT_MAX = 0x7ffff000 }; /* the kernel's own bound of a transfer */
+
+/* R bytes of at most N came: all that a pipe had. Or, see above, a part of a file, which ends at the
+ * end of a page. */
+static long read_rest(const struct seam *s, long r, long n)
+{
+	long more;
+
+	if (r <= 0 || r == n || r % 512 || raw3(SYS_lseek, s->arg[0], 0, SEEK_CUR) == -ESPIPE)
+		return r;
+	netpoll_kind_other((int)s->arg[0]);
+	if (s->nr != __NR_read)
+		return r;
+	more = raw3(SYS_read, s->arg[0], s->arg[1] + r, n - r);
+	return more > 0 ? r + more : r;
+}
+
+static bool plain_flags(long flags)
+{
+	return !(flags & (MSG_DONTWAIT | MSG_WAITALL | MSG_ERRQUEUE | MSG_OOB));
+}
+
+/* The call in S, if it has such a form. */
+static bool nowait(const struct seam *s, enum netpoll_kind kind, long *r)
+{
+	const bool socket = kind == KIND_SOCKET;
+	struct iovec v = {(void *)s->arg[1], (size_t)s->arg[2]};
+
+	switch (s->nr) {
+	case __NR_read:
+		if (!v.iov_len || v.iov_len > COUNT_MAX)
+			return false;
+		if (socket)
+			*r = raw6(SYS_recvfrom, s->arg[0], s->arg[1], s->arg[2], MSG_DONTWAIT, 0, 0);
+		else
+			*r = read_rest(s, raw6(SYS_preadv2, s->arg[0], (long)&v, 1, -1, -1, RWF_NOWAIT),
+				       s->arg[2]);
+		return true;
+	case __NR_readv:
+		*r = raw6(SYS_preadv2, s->arg[0], s->arg[1], s->arg[2], -1, -1, RWF_NOWAIT);
+		*r = read_rest(s, *r, 0);
+		return true;
+	case __NR_write:
+		if (!v.iov_len || v.iov_len > COUNT_MAX)
+			return false;
+		*r = raw6(SYS_pwritev2, s->arg[0], (long)&v, 1, -1, -1, RWF_NOWAIT);
+		return true;
+	case __NR_writev:
+		*r = raw6(SYS_pwritev2, s->arg[0], s->arg[1], s->arg[2], -1, -1, RWF_NOWAIT);
+		return true;
+	case __NR_recvfrom:
+	case __NR_sendto:
+		if (!socket || !plain_flags(s->arg[3]))
+			return false;
+		*r = raw6(s->nr, s->arg[0], s->arg[1], s->arg[2], s->arg[3] | MSG_DONTWAIT, s->arg[4],
+			  s->arg[5]);
+		return true;
+	case __NR_recvmsg:
+	case __NR_sendmsg:
+		if (!socket || !plain_flags(s->arg[2]))
+			return false;
+		*r = raw3(s->nr, s->arg[0], s->arg[1], s->arg[2] | MSG_DONTWAIT);
+		return true;
+	}
+	return false;
+}
+
+/* Make the call in S without waiting. END_AGAIN: it has no such form; END_READY: only the call itself can
+ * tell; END_BLOCK: it would wait. */
+static enum wait_end try(struct g *g, const struct seam *s, enum netpoll_kind kind, long *r)
+{
+	bool made;
+	long flags;
+
+	sched_enter_syscall(g);
+	made = nowait(s, kind, r);
+	sched_exit_syscall(g);
+	if (!made)
+		return END_AGAIN;
+	if (*r == -EOPNOTSUPP || *r == -ENOTSOCK) {
+		netpoll_kind_other((int)s->arg[0]);
+		return END_AGAIN;
+	}
+	if (*r != -EAGAIN)
+		return END_DONE;
+	flags = raw2(SYS_fcntl, s->arg[0], F_GETFL);
+	if (!raw_failed(flags) && !(flags & O_NONBLOCK))
+		return END_BLOCK;
+	/* Sockets have said so themselves; see the head of this file. */
+	return kind == KIND_SOCKET && s->nr != __NR_write && s->nr != __NR_writev && s->nr != __NR_readv
+		       ? END_DONE
+		       : END_READY;
+}
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+enum { ROUNDS = 1000 }; /* in vain, after which the kernel shall wait: others were always quicker, or epoll errs */
+
+static enum wait_end park_for(struct g *g, struct seam *s, const struct row *row, struct seam_way *way,
+			      enum netpoll_kind kind, long *r)
+{
+	int fd = (int)s->arg[0];
+
+	if (!way->since) {
+		way->since = raw_now();
+		way->limit = kind == KIND_PIPE ? 0 : limit_of_socket(s, row);
+	}
+	*r = netpoll_wait(g, &fd, row->flags & READS ? POLLIN : POLLOUT,
+			  way->limit ? way->since + way->limit : INT64_MAX);
+	if (fd != (int)s->arg[0]) {
+		s->arg[0] = fd;
+		way->fd = fd;
+	}
+	switch (*r) {
+	case 0:
+		return END_AGAIN;
+	case -EINTR:
+		return END_SIGNAL;
+	case -ETIMEDOUT:
+		*r = -EAGAIN;
+		return END_DONE;
+	}
+	return END_BLOCK;
+}
+
+/* Is the call in S, which is going to wait, one that the kernel would let wait? Its other errors must show
+ * at once, so it is asked in the form that does not wait, if there is one. END_BLOCK: there is none. */
+static enum wait_end worth_parking(const struct seam *s, enum netpoll_kind kind, long *r)
+{
+	int listens = 0;
+	uint32_t len = sizeof listens;
+
+	switch (s->nr) {
+	case __NR_accept:
+	case __NR_accept4:
+		return raw6(SYS_getsockopt, s->arg[0], SOL_SOCKET, SO_ACCEPTCONN, (long)&listens,
+			    (long)&len, 0) == 0 && listens ? END_AGAIN : END_BLOCK;
+	case __NR_recvfrom:
+	case __NR_recvmsg: /* MSG_WAITALL, of which the beginning is waited for */
+		return kind == KIND_SOCKET ? END_AGAIN : END_BLOCK;
+	case __NR_read:
+	case __NR_readv:
+	case __NR_write:
+	case __NR_writev:
+		if (kind != KIND_OTHER || !nowait(s, kind, r) || *r == -EOPNOTSUPP)
+			return END_BLOCK;
+		return *r == -EAGAIN ? END_AGAIN : END_DONE;
+	}
+	return END_BLOCK;
+}
+
+/* What a pipe or a socket says; END_AGAIN: it is to be asked by poll. */
+static enum wait_end first_try(struct g *g, struct seam *s, enum netpoll_kind kind, long *r)
+{
+	/* A pinned G has an M of its own, perhaps with descriptors of its own, or may not make such calls. */
+	if ((kind == KIND_PIPE || kind == KIND_SOCKET) && !atomic_load(&g->own_m))
+		return try(g, s, kind, r);
+	return END_AGAIN;
+}
+
+enum wait_end wait_for(struct g *g, struct seam *s, const struct row *row, struct seam_way *way, long *r)
+{
+	enum netpoll_kind kind;
+	enum wait_end end;
+
+	way->tried = false;
+	if (!row)
+		return END_READY;
+	if (!(row->flags & (READS | WRITES)))
+		return expected(s, row) ? END_BLOCK : END_READY;
+	kind = netpoll_kind((int)s->arg[0]);
+	end = first_try(g, s, kind, r);
+	if (end == END_AGAIN) {
+		if (!expected(s, row))
+			return END_READY;
+		/* A terminal does more than to wait; epoll_wait comes here when it cannot be parked. */
+		end = kind == KIND_DEVICE || !(row->flags & SOTIMEO) || atomic_load(&g->own_m)
+			      ? END_BLOCK
+			      : worth_parking(s, kind, r);
+		if (end == END_AGAIN && way->rounds++ < ROUNDS)
+			return park_for(g, s, row, way, kind, r);
+	} else if (end == END_BLOCK && way->rounds++ < ROUNDS) {
+		return park_for(g, s, row, way, kind, r);
+	}
+	if (end == END_DONE)
+		way->tried = true;
+	else if (end == END_AGAIN)
+		end = END_BLOCK;
+	if (end == END_BLOCK && (row->flags & SOTIMEO) && !way->since)
+		way->since = raw_now();
+	return end;
 }

@@ -1,14 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* Is a call going to wait? */
+/* Is a call going to wait, and waiting for it on the netpoller. */
 #ifndef GOTHREADS_WAIT_H
 #define GOTHREADS_WAIT_H
 
+#include "interpose/seam.h"
 #include "interpose/table.h"
 #include "sched/sched.h"
 
-/* Will the call in S, whose row is ROW (NULL: none), wait if it is made now? A guess from what the
- * kernel says this moment: a wrong one costs time, never a result. Makes raw calls that do not
- * wait. */
-bool wait_expected(const struct seam *s, const struct row *row);
+enum wait_end {
+	END_DONE,   /* the result is there */
+	END_READY,  /* make the call: it is not going to wait */
+	END_AGAIN,  /* it may have become so: ask once more */
+	END_BLOCK,  /* make the call and give the P away: the poller is of no use */
+	END_SIGNAL, /* a signal can be delivered */
+};
+
+/*
+ * What to do about the call in S, a copy, whose row is ROW (NULL: none): made at once where it has a form
+ * that does not wait, *R its result, of a write perhaps a part; else, if the kernel says that it is going
+ * to wait, G is parked until it need not, or the socket's own time limit has passed. What is known
+ * of S's way so far is in WAY. END_READY and END_BLOCK are guesses: a wrong one costs time, never a
+ * result.
+ */
+enum wait_end wait_for(struct g *g, struct seam *s, const struct row *row, struct seam_way *way, long *r);
 
 #endif

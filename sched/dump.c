@@ -29,7 +29,8 @@ static struct where_map map;
 
 static const char *const wait_reason_names[WAIT_REASONS] = {
 	[WAIT_NONE] = "",       [WAIT_FUTEX] = "futex",        [WAIT_FUTEX_PI] = "futex (PI)",
-	[WAIT_SLEEP] = "sleep", [WAIT_SIGNAL] = "signal wait", [WAIT_PAUSE] = "pause",
+	[WAIT_SLEEP] = "sleep", [WAIT_IO] = "IO wait",         [WAIT_SIGNAL] = "signal wait",
+	[WAIT_PAUSE] = "pause",
 };
 
 /* The call that G is in; false when it is in none, or the frame is gone by now. */

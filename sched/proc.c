@@ -38,6 +38,7 @@
 #include "sched/cputime.h"
 #include "sched/each_m.h"
 #include "sched/gtab.h"
+#include "sched/netpoll.h"
 #include "sched/pin.h"
 #include "sched/runq.h"
 #include "sched/timer.h"
@@ -60,6 +61,7 @@ enum {
 };
 
 static void m_loop(struct m *m);
+static void enqueue(struct p *p, struct g *g, bool next);
 
 /* ---- lists under sched.lock --------------------------------------------------------------- */
 
@@ -248,6 +250,26 @@ long sched_clone_here(struct m *m, void (*fn)(void *))
 	return r;
 }
 
+/* M's park word has changed: get M to look at it. */
+static void m_rouse(struct m *m)
+{
+	/* B7: M announces that it is going to poll, then looks at the word; we did the reverse. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load(&m->polling))
+		netpoll_break();
+	else
+		raw3(SYS_futex, &m->park, FUTEX_WAKE_PRIVATE, 1);
+}
+
+/* To M, which sleeps without a P: look around again. From a handler too. */
+void sched_nudge(struct m *m)
+{
+	uint32_t asleep = 0;
+
+	if (atomic_compare_exchange_strong(&m->park, &asleep, 2))
+		m_rouse(m);
+}
+
 long sched_clone_m(struct m *m, void (*fn)(void *))
 {
 	return pin_has_template() ? pin_template_clone(m, fn) : sched_clone_here(m, fn);
@@ -256,7 +278,7 @@ long sched_clone_m(struct m *m, void (*fn)(void *))
 void sched_m_wake(struct m *m)
 {
 	atomic_store(&m->park, 1);
-	raw3(SYS_futex, &m->park, FUTEX_WAKE_PRIVATE, 1);
+	m_rouse(m);
 }
 
 /* Run P on some M; P is nobody's. SPINNING: the caller has counted a spinning M for it. */
@@ -338,6 +360,12 @@ static bool work_anywhere(void)
 	return sched_timers_next() <= raw_now();
 }
 
+/* Does anybody have to sleep until the next deadline, or for a descriptor? */
+static bool keeper_needed(void)
+{
+	return sched_timers_next() != INT64_MAX || netpoll_waiters();
+}
+
 /* P has lost its M: to another one if there is work, else to the idle list. */
 void sched_handoff_p(struct p *p)
 {
@@ -358,7 +386,7 @@ void sched_handoff_p(struct p *p)
 	if (work_anywhere())
 		sched_wake_p();
 	/* Nobody sleeps until the next deadline: let an M find that it has nothing else to do. */
-	else if (sched_timers_next() != INT64_MAX && !atomic_load(&sched.timer_m))
+	else if (keeper_needed() && !atomic_load(&sched.timer_m))
 		sched_wake_p();
 }
 
@@ -369,29 +397,87 @@ void sched_timer_earlier(int64_t when)
 
 	atomic_thread_fence(memory_order_seq_cst); /* B3: with m_sleep() */
 	m = atomic_load(&sched.timer_m);
-	if (m && when < atomic_load(&sched.timer_when)) {
-		uint32_t asleep = 0;
+	if (m && when < atomic_load(&sched.timer_when))
+		sched_nudge(m);
+}
 
-		if (atomic_compare_exchange_strong(&m->park, &asleep, 2))
-			raw3(SYS_futex, &m->park, FUTEX_WAKE_PRIVATE, 1);
-	}
+void sched_poller_started(void)
+{
+	struct m *m = atomic_load(&sched.timer_m);
+
+	if (m)
+		sched_nudge(m);
+}
+
+/* Queue what the netpoller brought. */
+static void ready_all(struct gqueue *q)
+{
+	for (struct g *g; (g = gqueue_pop(q));)
+		sched_ready(g);
 }
 
 /* Idle Ms sleep without a limit but for the keeper, which is about to work: another takes its place. With
  * none idle it is sysmon that looks. */
 static void next_keeper(void)
 {
-	uint32_t asleep = 0;
-
 	lock_acquire(&sched.lock);
-	if (sched.idle_ms && atomic_compare_exchange_strong(&sched.idle_ms->park, &asleep, 2))
-		raw3(SYS_futex, &sched.idle_ms->park, FUTEX_WAKE_PRIVATE, 1);
+	if (sched.idle_ms)
+		sched_nudge(sched.idle_ms);
 	lock_release(&sched.lock);
 }
 
-/* M has no P: sleep until somebody hands one over, or a timer is due and a P idle. */
+/* M, the keeper, whose reason to sleep has ended: an idle P, with which M leaves the idle list; NULL if
+ * there is none, or one is on its way. */
+static struct p *keeper_takes_p(struct m *m)
+{
+	struct p *p = NULL;
+	struct m **at;
+
+	lock_acquire(&sched.lock);
+	for (at = &sched.idle_ms; *at && *at != m;)
+		at = &(*at)->link;
+	if (*at && (p = pidle_get_locked())) {
+		*at = m->link;
+		sched.n_idle_ms--;
+	}
+	lock_release(&sched.lock);
+	return p;
+}
+
+/* The keeper sleeps until NEXT, for a descriptor that becomes ready, or until it is roused. True: a
+ * deadline has passed, or READY holds Gs. */
+static bool keeper_sleep(struct m *m, int64_t next, struct gqueue *ready)
+{
+	struct timespec ts, *timeout = NULL;
+	int64_t left = -1;
+	long r;
+
+	if (!netpoll_started()) {
+		if (next != INT64_MAX) {
+			ts = (struct timespec){next / 1000000000, next % 1000000000};
+			timeout = &ts;
+		}
+		r = raw6(SYS_futex, (long)&m->park, FUTEX_WAIT_BITSET_PRIVATE, 0, (long)timeout, 0,
+			 FUTEX_BITSET_MATCH_ANY);
+		return r == -ETIMEDOUT;
+	}
+	if (next != INT64_MAX) {
+		left = next - raw_now();
+		if (left < 0)
+			left = 0;
+	}
+	atomic_store(&m->polling, true);
+	atomic_thread_fence(memory_order_seq_cst); /* B7, with m_rouse() */
+	if (atomic_load(&m->park) == 0)
+		netpoll_poll(left, ready);
+	atomic_store(&m->polling, false);
+	return ready->n || (next != INT64_MAX && next <= raw_now());
+}
+
+/* M has no P: sleep until somebody hands one over, or the keeper finds something to do and a P idle. */
 static void m_sleep(struct m *m)
 {
+	struct gqueue ready = {0};
 	bool keeper = false;
 
 	lock_acquire(&sched.lock);
@@ -401,10 +487,10 @@ static void m_sleep(struct m *m)
 	sched.n_idle_ms++;
 	lock_release(&sched.lock);
 	while (atomic_load(&m->park) != 1) {
-		struct timespec ts, *timeout = NULL;
 		struct m *nobody = NULL;
 		uint32_t again = 2;
-		long r;
+		int64_t next;
+		struct p *p;
 
 		/* First the nudge of next_keeper() is taken, then its reason looked at. */
 		atomic_compare_exchange_strong(&m->park, &again, 0);
@@ -415,59 +501,43 @@ static void m_sleep(struct m *m)
 			sched_m_attend(m);
 			continue;
 		}
-		if (keeper) {
-			int64_t next;
-
-			atomic_store(&sched.timer_when, INT64_MAX);
-			atomic_thread_fence(memory_order_seq_cst); /* B3 */
-			next = sched_timers_next();
-			atomic_store(&sched.timer_when, next);
-			atomic_thread_fence(memory_order_seq_cst);
-			if (sched_timers_next() < next)
-				continue;
-			if (next != INT64_MAX) {
-				ts.tv_sec = next / 1000000000;
-				ts.tv_nsec = next % 1000000000;
-				timeout = &ts;
-			}
+		if (!keeper) {
+			raw6(SYS_futex, (long)&m->park, FUTEX_WAIT_PRIVATE, 0, 0, 0, 0);
+			continue;
 		}
-		r = raw6(SYS_futex, (long)&m->park, FUTEX_WAIT_BITSET_PRIVATE, 0, (long)timeout, 0,
-			 FUTEX_BITSET_MATCH_ANY);
-		if (r == -ETIMEDOUT && keeper) {
-			struct p *p = NULL;
-			struct m **at;
+		atomic_store(&sched.timer_when, INT64_MAX);
+		atomic_thread_fence(memory_order_seq_cst); /* B3 */
+		next = sched_timers_next();
+		atomic_store(&sched.timer_when, next);
+		atomic_thread_fence(memory_order_seq_cst);
+		if (sched_timers_next() < next)
+			continue;
+		if (!keeper_sleep(m, next, &ready))
+			continue;
+		p = keeper_takes_p(m);
+		if (p) {
+			m->nextp = p;
+			m->spinning = false;
+			break;
+		}
+		/* All Ps are busy: they see the global queue and their timers themselves. */
+		ready_all(&ready);
+		if (next <= raw_now()) {
+			struct timespec ms = {0, 1000000};
 
-			lock_acquire(&sched.lock);
-			for (at = &sched.idle_ms; *at && *at != m;)
-				at = &(*at)->link;
-			/* Not on the list any more: a P is on its way to us. */
-			if (*at && (p = pidle_get_locked())) {
-				*at = m->link;
-				sched.n_idle_ms--;
-			}
-			lock_release(&sched.lock);
-			if (p) {
-				m->nextp = p;
-				m->spinning = false;
-				break;
-			}
-			/* All Ps are busy: they see their timers themselves, but do not spin here. */
-			raw_pause();
-			if (*at) {
-				struct timespec ms = {0, 1000000};
-
-				raw4(SYS_futex, &m->park, FUTEX_WAIT_PRIVATE, 0, &ms);
-			}
+			raw4(SYS_futex, &m->park, FUTEX_WAIT_PRIVATE, 0, &ms);
 		}
 	}
 	if (keeper) {
 		atomic_store(&sched.timer_when, INT64_MAX);
 		atomic_store(&sched.timer_m, NULL);
-		if (sched_timers_next() != INT64_MAX)
+		if (keeper_needed())
 			next_keeper();
 	}
 	sched_acquire_p(m, m->nextp);
 	m->nextp = NULL;
+	for (struct g *g; (g = gqueue_pop(&ready));)
+		enqueue(m->p, g, false);
 }
 
 /* ---- switching ----------------------------------------------------------------------------- */
@@ -644,6 +714,14 @@ static struct g *find_runnable(struct m *m)
 		g = pick_local(p);
 		if (!g)
 			g = globq_get(p, RUNQ_SIZE / 2);
+		if (!g && netpoll_waiters()) {
+			struct gqueue ready = {0};
+
+			netpoll_poll(0, &ready);
+			g = gqueue_pop(&ready);
+			for (struct g *more; (more = gqueue_pop(&ready));)
+				enqueue(p, more, false);
+		}
 		if (g)
 			return g;
 		if (m->spinning ||

@@ -54,6 +54,10 @@ void sched_handoff_p(struct p *p);
 bool sched_retake_stalled(struct p *p, struct m *m);
 /* Make a claimed G the first of the global queue; the caller sees to a P for it. */
 void sched_ready_first(struct g *g);
+/* The netpoller is there from now on: the M that sleeps until the next deadline shall wait for both. */
+void sched_poller_started(void);
+/* To M, which may sleep without a P: look around again. From a handler too. */
+void sched_nudge(struct m *m);
 /* The earliest deadline of all Ps, INT64_MAX if none. */
 int64_t sched_timers_next(void);
 /* A timer with this deadline was added. */

@@ -619,11 +619,8 @@ static void take_note(struct m *m, struct g *g, int sig, const siginfo_t *info, 
 			ring_put(m, info);
 		else
 			atomic_fetch_or(&m->attn, ATTN_SIGNAL);
-		if (!g) {
-			uint32_t asleep = 0;
-
-			atomic_compare_exchange_strong(&m->park, &asleep, 2);
-		}
+		if (!g)
+			sched_nudge(m);
 		arch_cut(uc);
 		return;
 	}

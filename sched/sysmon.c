@@ -14,6 +14,7 @@
 #include "sched/base/mem.h"
 #include "sched/base/raw.h"
 #include "sched/dump.h"
+#include "sched/netpoll.h"
 #include "sched/proc.h"
 #include "sched/runq.h"
 #include "sched/signal.h"
@@ -334,6 +335,14 @@ static void loop(void *arg)
 		report();
 		trim();
 		busy = stall_or_preempt();
+		/* All work: nobody looks whose descriptors are ready. */
+		if (netpoll_waiters() && atomic_load(&sched.n_idle_ps) != sched.n_procs) {
+			struct gqueue ready = {0};
+
+			netpoll_poll(0, &ready);
+			for (struct g *g; (g = gqueue_pop(&ready));)
+				sched_ready(g);
+		}
 		/* A timer of a P that nobody runs, or whose G computes. */
 		soon = false;
 		if (atomic_load(&sched.n_idle_ps) == 0)

@@ -41,6 +41,7 @@ enum wait_reason {
 	WAIT_FUTEX,
 	WAIT_FUTEX_PI,
 	WAIT_SLEEP,
+	WAIT_IO,
 	WAIT_SIGNAL,
 	WAIT_PAUSE,
 	WAIT_REASONS
@@ -239,6 +240,7 @@ struct m {
 	uint32_t id;
 	int64_t recall_cpu; /* its CPU clock when sysmon took its P away [sysmon] */
 	bool spinning;
+	_Atomic bool polling; /* asleep in netpoll_poll(), or about to be; to be woken by netpoll_break() */
 	_Atomic bool blocked; /* in a raw call that gave its P away */
 	struct m *link;	    /* idle list [sched.lock] */
 	struct m *all_link; /* [sched.lock], never removed */

@@ -169,7 +169,7 @@ static const char *const detail[] = {
 	"runqsize=[0-9]+ gfreecnt=[0-9]+ timerslen=[0-9]+$",
 	"^  M[0-9]+: p=(-1|[0-9]+) curg=(-1|[0-9]+) mallocing=0 throwing=0 preemptoff= locks=[01] "
 	"dying=0 spinning=(true|false) blocked=(true|false) lockedg=-1$",
-	"^  G[0-9]+: status=[0-6]\\([a-z0-9_ ()]*\\) m=(-1|[0-9]+) lockedm=-1$",
+	"^  G[0-9]+: status=[0-6]\\([a-zA-Z0-9_ ()]*\\) m=(-1|[0-9]+) lockedm=-1$",
 };
 
 Test(watch, scheddetail, .timeout = LIMIT)

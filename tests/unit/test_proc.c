@@ -398,9 +398,9 @@ ParameterizedTest(uint32_t *procs, proc, others_run_while_calls_block)
 	for (int round = 0; round < 10; round++) {
 		atomic_store(&count, 0);
 		spawn_all(h, READERS, read_one, NULL);
-		/* All of them are in the kernel, and here is one that runs. */
+		/* All of them wait, and here is one that runs. */
 		for (int i = 0; i < READERS; i++)
-			while (atomic_load(&h[i].g->status) != G_SYSCALL)
+			while (atomic_load(&h[i].g->status) != G_WAITING)
 				g_yield();
 		CHECK(atomic_load(&count) == 0);
 		for (int i = 0; i < READERS; i++)

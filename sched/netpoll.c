@@ -1,0 +1,603 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The netpoller over epoll. See netpoll.h.
+ *
+ * The problem. A thread that waits for a descriptor waits in the kernel, and so would the M that runs
+ * it: a thousand connections, a thousand Ms. A call that would wait is therefore tried without waiting
+ * (interpose/wait.c), and its G parked until one epoll instance says that it is worth another try. Who
+ * looks at that instance: an M that has nothing else to run, without waiting (find_runnable()); the one
+ * idle M that also sleeps until the next deadline (m_sleep(), "the keeper"), waiting; sysmon, when all Ps
+ * are busy. All three get a list of Gs, already claimed, and queue them: nothing is scheduled here.
+ *
+ * Edge-triggered registration, as in Go, was not taken: it needs a descriptor's whole life, and here
+ * numbers are closed, replaced and inherited behind our back. Each number has a slot with the Gs that wait
+ * for it. A wait registers it with EPOLLONESHOT for what its slot's waiters want; an event takes off one
+ * waiter for each thing that has become possible (all of them upon an error or a hang-up), and arms
+ * again for who is left. So readiness is level-triggered: a descriptor that became ready before the
+ * registration reports at once, one whose woken waiter does not use up what came wakes the next, and a
+ * registration that nobody needs any more fires once, in vain.
+ *
+ * No wake-up is lost. A waiter is in its slot, and its park published, before the descriptor is armed, all
+ * under the slot's lock, which event() takes too: whatever epoll reports after the arming finds the
+ * waiter. A signal's sender and the waiter meet as in futex.c (B5). An M about to sleep in epoll_wait
+ * might miss that it is wanted elsewhere: it sets m->polling, full barrier, looks at m->park; who wants
+ * it sets m->park, full barrier, looks at m->polling and writes to the eventfd (B7, in proc.c). One of the
+ * two sees the other. Only the M that sleeps in epoll_wait reads the eventfd empty: if those who just look
+ * in did so, they would take the break from the one it is for.
+ *
+ * A waiter lies on the stack of its parked G. It is inserted and taken off under its slot's lock, and
+ * woken by a claim of its park (proc.c). Every G takes its own waiter off before it goes on.
+ *
+ * A call that waits in the kernel keeps its file, whatever becomes of the number. So who is about to close a
+ * number, or to put another file there, first moves its waiters to a duplicate (netpoll_closing()), on
+ * which they finish their calls.
+ *
+ * Rules of this file: raw system calls only; netpoll_break() alone may be called by a handler.
+ */
+#include "sched/netpoll.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "sched/base/fatal.h"
+#include "sched/base/lock.h"
+#include "sched/base/mem.h"
+#include "sched/base/raw.h"
+#include "sched/proc.h"
+#include "sched/signal.h"
+
+struct waiter {
+	struct waiter *next, *prev; /* [lock: slot's] */
+	struct g *g;
+	uint64_t seq;
+	_Atomic int fd;	 /* whose slot it is in; changed under the locks of both */
+	uint32_t events; /* EPOLL*; so are those of poll(2) */
+	bool queued;	 /* [lock: slot's] */
+	bool movable;	 /* to another number of the same file */
+};
+
+struct slot {
+	struct lock lock;
+	bool known;    /* a guess: epoll has it [lock] */
+	uint32_t held; /* the number is ours: so many calls finish on it [lock] */
+	struct waiter *head, *tail;
+};
+
+enum {
+	CHUNK = 1024,
+	SLOTS = NETPOLL_FD_MAX,
+	EVENTS = 64,
+	KINDS = 1 << 16,
+	HIGH = 1024, /* the table of descriptors grows with the highest, and every fork copies it */
+};
+
+static _Atomic uint8_t kinds[KINDS];
+static _Atomic uint32_t n_held; /* slots with HELD */
+
+static struct lock start_lock;
+static _Atomic(struct slot *) chunks[SLOTS / CHUNK];
+static _Atomic int epfd = -1, evfd = -1;
+static _Atomic uint32_t n_waiters;
+
+uint32_t netpoll_waiters(void)
+{
+	return atomic_load(&n_waiters);
+}
+
+bool netpoll_started(void)
+{
+	return atomic_load(&evfd) >= 0;
+}
+
+/* Where our descriptors begin, if the limit allows: programs seldom look there. */
+static long high_from(void)
+{
+	struct rlimit r;
+
+	if (raw_failed(raw2(SYS_getrlimit, RLIMIT_NOFILE, &r)) || r.rlim_cur > HIGH)
+		r.rlim_cur = HIGH;
+	return r.rlim_cur > NETPOLL_FDS_KEPT_FREE ? (long)(r.rlim_cur - NETPOLL_FDS_KEPT_FREE) : 3;
+}
+
+static long dup_high(int fd)
+{
+	long up = raw3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, high_from());
+
+	return raw_failed(up) ? raw3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3) : up;
+}
+
+/* FD under a high number, FD itself closed. */
+static int high(int fd)
+{
+	long up;
+
+	if (fd < 0)
+		return fd;
+	up = dup_high(fd);
+	if (raw_failed(up))
+		return fd;
+	raw1(SYS_close, fd);
+	return (int)up;
+}
+
+static long start(void)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = UINT32_MAX};
+	int e, v;
+
+	lock_acquire(&start_lock);
+	if (netpoll_started()) {
+		lock_release(&start_lock);
+		return 0;
+	}
+	e = high((int)raw1(SYS_epoll_create1, EPOLL_CLOEXEC));
+	v = high((int)raw2(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK));
+	if (e < 0 || v < 0 || raw_failed(raw4(SYS_epoll_ctl, e, EPOLL_CTL_ADD, v, &ev))) {
+		if (e >= 0)
+			raw1(SYS_close, e);
+		if (v >= 0)
+			raw1(SYS_close, v);
+		lock_release(&start_lock);
+		return -EMFILE;
+	}
+	atomic_store(&epfd, e);
+	atomic_store(&evfd, v);
+	lock_release(&start_lock);
+	sched_poller_started();
+	return 0;
+}
+
+static struct slot *slot_of(int fd, bool make)
+{
+	_Atomic(struct slot *) *at;
+	struct slot *c, *none = NULL;
+
+	if (fd < 0 || fd >= SLOTS)
+		return NULL;
+	at = &chunks[fd / CHUNK];
+	c = atomic_load_explicit(at, memory_order_acquire);
+	if (!c && make) {
+		c = mem_pages(sizeof *c * CHUNK);
+		if (!c)
+			return NULL;
+		if (!atomic_compare_exchange_strong(at, &none, c)) {
+			mem_release(c, sizeof *c * CHUNK);
+			c = none;
+		}
+	}
+	return c ? &c[fd % CHUNK] : NULL;
+}
+
+bool netpoll_owns(int fd)
+{
+	struct slot *s;
+
+	if (fd < 0)
+		return false;
+	if (fd == atomic_load_explicit(&epfd, memory_order_relaxed) ||
+	    fd == atomic_load_explicit(&evfd, memory_order_relaxed))
+		return true;
+	if (!atomic_load_explicit(&n_held, memory_order_relaxed))
+		return false;
+	s = slot_of(fd, false);
+	return s && s->held;
+}
+
+/* ---- under the slot's lock ------------------------------------------------------------------ */
+
+static void insert_locked(struct slot *s, struct waiter *w)
+{
+	w->next = NULL;
+	w->prev = s->tail;
+	if (s->tail)
+		s->tail->next = w;
+	else
+		s->head = w;
+	s->tail = w;
+	w->queued = true;
+	atomic_fetch_add(&n_waiters, 1);
+}
+
+static void remove_locked(struct slot *s, struct waiter *w)
+{
+	if (w->prev)
+		w->prev->next = w->next;
+	else
+		s->head = w->next;
+	if (w->next)
+		w->next->prev = w->prev;
+	else
+		s->tail = w->prev;
+	w->queued = false;
+	atomic_fetch_sub(&n_waiters, 1);
+}
+
+static long arm_locked(struct slot *s, int fd)
+{
+	struct epoll_event ev = {.events = EPOLLONESHOT, .data.u64 = (uint32_t)fd};
+	int ep = atomic_load_explicit(&epfd, memory_order_relaxed);
+	long r;
+
+	for (struct waiter *w = s->head; w; w = w->next)
+		ev.events |= w->events;
+	r = raw4(SYS_epoll_ctl, ep, s->known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &ev);
+	if (r == -ENOENT)
+		r = raw4(SYS_epoll_ctl, ep, EPOLL_CTL_ADD, fd, &ev);
+	else if (r == -EEXIST)
+		r = raw4(SYS_epoll_ctl, ep, EPOLL_CTL_MOD, fd, &ev);
+	s->known = !raw_failed(r);
+	return r;
+}
+
+/* ---- kinds ----------------------------------------------------------------------------------- */
+
+enum netpoll_kind netpoll_kind(int fd)
+{
+	enum netpoll_kind k;
+	struct stat st;
+
+	if (fd < 0 || fd >= KINDS)
+		return KIND_OTHER;
+	k = atomic_load_explicit(&kinds[fd], memory_order_relaxed);
+	if (k != KIND_UNKNOWN)
+		return k;
+	if (raw_failed(raw2(SYS_fstat, fd, &st)))
+		return KIND_OTHER;
+	if (S_ISFIFO(st.st_mode))
+		k = KIND_PIPE;
+	else if (S_ISSOCK(st.st_mode))
+		k = KIND_SOCKET;
+	else if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode))
+		k = KIND_FILE;
+	else if (S_ISCHR(st.st_mode))
+		k = KIND_DEVICE;
+	else
+		k = KIND_OTHER;
+	atomic_store_explicit(&kinds[fd], k, memory_order_relaxed);
+	return k;
+}
+
+void netpoll_kind_other(int fd)
+{
+	if (fd >= 0 && fd < KINDS)
+		atomic_store_explicit(&kinds[fd], KIND_OTHER, memory_order_relaxed);
+}
+
+static void forget_kind(int fd)
+{
+	if (fd >= 0 && fd < KINDS)
+		atomic_store_explicit(&kinds[fd], KIND_UNKNOWN, memory_order_relaxed);
+}
+
+/* ---- waiting -------------------------------------------------------------------------------- */
+
+/* W, which may have been moved, off its slot. */
+static void take_off(struct waiter *w)
+{
+	for (;;) {
+		int fd = atomic_load(&w->fd);
+		struct slot *s = slot_of(fd, false);
+
+		lock_acquire(&s->lock);
+		if (atomic_load(&w->fd) != fd) {
+			lock_release(&s->lock);
+			continue;
+		}
+		if (w->queued)
+			remove_locked(s, w);
+		lock_release(&s->lock);
+		return;
+	}
+}
+
+/* The first waiter that cannot be waited for ends the park, if nobody else has; the reason, or 0. */
+static long enter_all(struct waiter *w, int n, const struct netpoll_want *want, struct g *g, uint64_t seq)
+{
+	for (int i = 0; i < n; i++) {
+		struct slot *s = slot_of(want[i].fd, true);
+		long r;
+
+		w[i] = (struct waiter){.g = g, .seq = seq, .fd = want[i].fd, .movable = n == 1,
+				       .events = (uint32_t)(unsigned short)want[i].events};
+		if (!s)
+			return -ENOMEM;
+		lock_acquire(&s->lock);
+		insert_locked(s, &w[i]);
+		r = arm_locked(s, want[i].fd);
+		if (r)
+			remove_locked(s, &w[i]);
+		lock_release(&s->lock);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static long wait_all(struct g *g, struct waiter *w, const struct netpoll_want *want, int n,
+		     int64_t deadline)
+{
+	uint64_t seq;
+	long r, failed;
+
+	if (!netpoll_started()) {
+		r = start();
+		if (r)
+			return r;
+	}
+	seq = park_prepare(g, WAIT_IO, (uintptr_t)want->fd);
+	for (int i = 0; i < n; i++)
+		w[i].queued = false;
+	failed = enter_all(w, n, want, g, seq);
+	/* B5: the park is published, then signals are looked at; a sender does the reverse. */
+	if (failed && park_cancel(g, seq))
+		r = 0;
+	else if (!failed && sig_deliverable(g) && park_cancel(g, seq))
+		r = -EINTR;
+	else
+		/* Failed, yet ended by another already: to be queued like all others, at once. */
+		r = failed || deadline == INT64_MAX ? park(g) : park_until(g, seq, deadline);
+	for (int i = 0; i < n; i++)
+		if (w[i].queued || !failed)
+			take_off(&w[i]);
+	return failed ? failed : r;
+}
+
+long netpoll_wait(struct g *g, int *fd, short events, int64_t deadline)
+{
+	struct netpoll_want want = {*fd, events};
+	struct waiter w;
+	long r = wait_all(g, &w, &want, 1, deadline);
+
+	if (r == 0 || r == -EINTR || r == -ETIMEDOUT)
+		*fd = atomic_load(&w.fd);
+	return r;
+}
+
+long netpoll_wait_any(struct g *g, const struct netpoll_want *want, int n, int64_t deadline)
+{
+	struct waiter w[NETPOLL_ANY_MAX];
+
+	return wait_all(g, w, want, n, deadline);
+}
+
+void netpoll_drop(int fd)
+{
+	struct slot *s = slot_of(fd, false);
+
+	lock_acquire(&s->lock);
+	if (--s->held == 0) {
+		raw1(SYS_close, fd);
+		atomic_fetch_sub(&n_held, 1);
+		s->known = false;
+	}
+	lock_release(&s->lock);
+	forget_kind(fd);
+}
+
+/* ---- polling -------------------------------------------------------------------------------- */
+
+/* Of S's waiters that are still parked the first for each of EVENTS, or ALL that want any. */
+static void wake_locked(struct slot *s, uint32_t events, bool all, struct gqueue *ready)
+{
+	for (struct waiter *w = s->head, *next; w && events; w = next) {
+		struct g *g = w->g;
+		uint64_t seq = w->seq;
+		uint32_t wants = w->events;
+
+		next = w->next;
+		if (!all && !(wants & events))
+			continue;
+		/* Off the list first: once claimed, the G may run and W be gone. */
+		remove_locked(s, w);
+		if (park_claim(g, seq, 0)) {
+			gqueue_push(ready, g);
+			if (!all)
+				events &= ~wants;
+		}
+	}
+}
+
+static void event(int fd, uint32_t events, struct gqueue *ready)
+{
+	struct slot *s = slot_of(fd, false);
+
+	if (!s)
+		return;
+	lock_acquire(&s->lock);
+	wake_locked(s, events, events & (EPOLLERR | EPOLLHUP), ready);
+	/* Who cannot be waited for any longer looks for himself. */
+	if (s->head && raw_failed(arm_locked(s, fd)))
+		wake_locked(s, ~0u, true, ready);
+	lock_release(&s->lock);
+}
+
+/* The epoll descriptor E is not one any more: closed in a way that we do not see. All look again. */
+static void revive(int e)
+{
+	lock_acquire(&start_lock);
+	if (atomic_load(&epfd) == e) {
+		struct epoll_event ev = {.events = EPOLLIN, .data.u64 = UINT32_MAX};
+		int fresh = high((int)raw1(SYS_epoll_create1, EPOLL_CLOEXEC));
+
+		if (fresh < 0)
+			throw("the netpoller's descriptor was closed, and there is no other");
+		raw4(SYS_epoll_ctl, fresh, EPOLL_CTL_ADD, atomic_load(&evfd), &ev);
+		atomic_store(&epfd, fresh);
+	}
+	lock_release(&start_lock);
+	netpoll_range(0, SLOTS - 1, netpoll_closed);
+}
+
+void netpoll_poll(int64_t timeout, struct gqueue *ready)
+{
+	struct epoll_event ev[EVENTS];
+	struct timespec ts, *limit = NULL;
+	int e = atomic_load(&epfd);
+	long n;
+
+	if (timeout > 0) {
+		ts = (struct timespec){timeout / 1000000000, timeout % 1000000000};
+		limit = &ts;
+		n = raw6(SYS_epoll_pwait2, e, (long)ev, EVENTS, (long)limit, 0, 8);
+		if (n == -ENOSYS || n == -EPERM) /* filtered, or before Linux 5.11: milliseconds, rounded up */
+			n = raw4(SYS_epoll_wait, e, ev, EVENTS,
+				 timeout > 1000000ll * 60000 ? 60000 : (timeout + 999999) / 1000000);
+	} else {
+		n = raw4(SYS_epoll_wait, e, ev, EVENTS, timeout < 0 ? -1 : 0);
+	}
+	if (n == -EBADF || n == -EINVAL)
+		revive(e);
+	for (long i = 0; i < n; i++) {
+		uint64_t drained;
+
+		if (ev[i].data.u64 != UINT32_MAX)
+			event((int)ev[i].data.u64, ev[i].events, ready);
+		/* The break is for the one that sleeps: who just looks in must leave it to him. */
+		else if (timeout)
+			raw3(SYS_read, atomic_load(&evfd), &drained, sizeof drained);
+	}
+}
+
+void netpoll_break(void)
+{
+	uint64_t one = 1;
+
+	raw3(SYS_write, atomic_load(&evfd), &one, sizeof one);
+}
+
+/* ---- the life of descriptors ----------------------------------------------------------------- */
+
+void netpoll_closing(int fd)
+{
+	struct slot *s = netpoll_waiters() ? slot_of(fd, false) : NULL, *to = NULL;
+	struct gqueue ready = {0};
+	long up = -EBADF;
+
+	if (!s)
+		return;
+	lock_acquire(&s->lock);
+	for (struct waiter *w = s->head, *next; w; w = next) {
+		next = w->next;
+		if (!w->movable)
+			continue;
+		if (!to) {
+			up = dup_high(fd);
+			to = raw_failed(up) ? NULL : slot_of((int)up, true);
+			if (!to)
+				break;
+			/* Nobody waits for another lock with this one held: UP is new, FD not free. */
+			lock_acquire(&to->lock);
+			to->held = 0;
+			to->known = false;
+			atomic_fetch_add(&n_held, 1);
+		}
+		remove_locked(s, w);
+		atomic_store(&w->fd, (int)up);
+		insert_locked(to, w);
+		to->held++;
+	}
+	if (to) {
+		forget_kind((int)up);
+		/* The registration would outlive the number. */
+		raw4(SYS_epoll_ctl, atomic_load(&epfd), EPOLL_CTL_DEL, fd, NULL);
+		s->known = false;
+		if (raw_failed(arm_locked(to, (int)up)))
+			wake_locked(to, ~0u, true, &ready);
+		lock_release(&to->lock);
+	} else if (!raw_failed(up)) {
+		raw1(SYS_close, up);
+	}
+	lock_release(&s->lock);
+	for (struct g *g; (g = gqueue_pop(&ready));)
+		sched_ready(g);
+}
+
+void netpoll_closed(int fd)
+{
+	struct slot *s = netpoll_waiters() ? slot_of(fd, false) : NULL;
+	struct gqueue ready = {0};
+
+	forget_kind(fd);
+	if (!s)
+		return;
+	lock_acquire(&s->lock);
+	if (!s->held) {
+		wake_locked(s, ~0u, true, &ready);
+		s->known = false;
+	}
+	lock_release(&s->lock);
+	for (struct g *g; (g = gqueue_pop(&ready));)
+		sched_ready(g);
+}
+
+/* The next number from FD to HI in a slot that anybody has used, or -1. */
+static int next_used(unsigned fd, unsigned hi)
+{
+	while (fd <= hi && fd < SLOTS) {
+		struct slot *c = atomic_load_explicit(&chunks[fd / CHUNK], memory_order_acquire);
+
+		if (c)
+			return (int)fd;
+		fd = (fd / CHUNK + 1) * CHUNK;
+	}
+	return -1;
+}
+
+void netpoll_range(unsigned lo, unsigned hi, void (*each)(int fd))
+{
+	unsigned at = lo;
+
+	for (int fd; netpoll_waiters() && (fd = next_used(at, hi)) >= 0; at = (unsigned)fd + 1)
+		each(fd);
+	for (unsigned fd = lo; each == netpoll_closed && fd <= hi && fd < KINDS; fd++)
+		forget_kind((int)fd);
+}
+
+bool netpoll_move(int fd)
+{
+	bool moved = false;
+
+	lock_acquire(&start_lock);
+	if (fd == atomic_load(&epfd) || fd == atomic_load(&evfd)) {
+		long up = dup_high(fd);
+
+		if (!raw_failed(up)) {
+			/* The old number stays good for who has read it until the program takes it. */
+			if (fd == atomic_load(&epfd))
+				atomic_store(&epfd, (int)up);
+			else
+				atomic_store(&evfd, (int)up);
+			moved = true;
+		}
+	}
+	lock_release(&start_lock);
+	return moved;
+}
+
+void netpoll_forked(void)
+{
+	atomic_store_explicit(&start_lock.word, 0, memory_order_relaxed);
+	if (!netpoll_started())
+		return;
+	/* The parent's registrations are in it: the child's is another. */
+	raw1(SYS_close, atomic_load(&epfd));
+	raw1(SYS_close, atomic_load(&evfd));
+	atomic_store(&epfd, -1);
+	atomic_store(&evfd, -1);
+	atomic_store(&n_waiters, 0);
+	atomic_store(&n_held, 0);
+	for (int i = 0; i < SLOTS / CHUNK; i++) {
+		struct slot *c = atomic_load_explicit(&chunks[i], memory_order_relaxed);
+
+		for (int k = 0; c && k < CHUNK; k++)
+			if (c[k].held)
+				raw1(SYS_close, i * CHUNK + k);
+		if (c)
+			mem_zero(c, sizeof *c * CHUNK);
+	}
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The netpoller: Gs that wait for a descriptor cost no M.
+ *
+ * What it knows of a descriptor is a hint: the kernel is asked again at each wait, so a number that
+ * was closed and used again behind our back costs time, never a wrong answer.
+ */
+#ifndef GOTHREADS_NETPOLL_H
+#define GOTHREADS_NETPOLL_H
+
+#include "sched/gqueue.h"
+
+/* The descriptors of the poller itself, from here up if the limit allows; see netpoll_owns(). */
+enum {
+	NETPOLL_FDS_KEPT_FREE = 16,
+	NETPOLL_FD_MAX = 1 << 20, /* from here on it waits for none */
+	NETPOLL_ANY_MAX = 32,	  /* descriptors that one G can wait for at once */
+};
+
+/*
+ * Park G until *FD may have one of EVENTS (POLLIN and the like; an error or a hang-up always counts), or
+ * DEADLINE (CLOCK_MONOTONIC ns, INT64_MAX: none) has passed. In the scheduler. Returns 0: look again, it
+ * may be so; -ETIMEDOUT; -EINTR: a signal can be delivered; or another error: the poller cannot wait
+ * for this descriptor, block instead. When *FD has changed, the number was about to be closed: this
+ * one is of the same file, and the caller's to give to netpoll_drop().
+ */
+long netpoll_wait(struct g *g, int *fd, short events, int64_t deadline);
+void netpoll_drop(int fd);
+
+/* The same for any of N descriptors, 1 .. NETPOLL_ANY_MAX. When one is closed, the caller looks again. */
+struct netpoll_want {
+	int fd;
+	short events;
+};
+long netpoll_wait_any(struct g *g, const struct netpoll_want *want, int n, int64_t deadline);
+
+/* Gs that wait. Anywhere. */
+uint32_t netpoll_waiters(void);
+
+/* Has any G ever waited? */
+bool netpoll_started(void);
+
+/* Appends to READY the Gs whose descriptors are ready, all claimed, waiting up to TIMEOUT ns for the
+ * first (0: not at all, negative: without limit), for netpoll_break() or for a signal. Anywhere. */
+void netpoll_poll(int64_t timeout, struct gqueue *ready);
+
+/* Ends a netpoll_poll() that waits, now or soon. Anywhere, in a handler too. */
+void netpoll_break(void);
+
+/* What sort of file FD is, by its number alone: a guess that netpoll_closed() forgets. */
+enum netpoll_kind {
+	KIND_UNKNOWN,
+	KIND_FILE,   /* never makes anybody wait: a regular file, a directory, a disk */
+	KIND_PIPE,   /* takes RWF_NOWAIT */
+	KIND_SOCKET, /* takes MSG_DONTWAIT */
+	KIND_DEVICE, /* a terminal, or the like: to be waited for in the kernel */
+	KIND_OTHER,  /* ask by poll */
+};
+enum netpoll_kind netpoll_kind(int fd);
+/* FD did not take a call that does not wait. */
+void netpoll_kind_other(int fd);
+
+/* FD is about to be closed, or to name another file: those who wait for it go on with the one it is. */
+void netpoll_closing(int fd);
+/* It is so: what was known of it is void, and whoever waits for it looks again. Both anywhere. */
+void netpoll_closed(int fd);
+/* One of the two for all from LO to HI. */
+void netpoll_range(unsigned lo, unsigned hi, void (*each)(int fd));
+
+/* Is FD one of ours? */
+bool netpoll_owns(int fd);
+/* Make FD, one of ours, free for the program. False: calls are being finished on it. */
+bool netpoll_move(int fd);
+
+/* In a forked child. */
+void netpoll_forked(void);
+
+#endif
