@@ -383,8 +383,13 @@ long sys_rseq(struct g *g, struct seam *s)
 
 long sys_sched_yield(struct g *g, struct seam *s)
 {
-	/* Whoever it waits for may be on another M, which waits for this CPU. */
-	return sched_yield_g(g) ? 0 : seam_raw(s);
+	enum { IN_KERNEL_EVERY = 64 };
+
+	if (sched_yield_g(g))
+		return 0;
+	/* Whoever it waits for may be on another M, which waits for this CPU. Most likely it runs, though, and
+	 * so many yields as take the time of one switch in the kernel are soon over. */
+	return ++g->m->vain_yields % IN_KERNEL_EVERY ? 0 : seam_raw(s);
 }
 
 static long exec_with_mask(struct g *g, struct seam *s)
