@@ -17,6 +17,15 @@
  * queues. One of the two sees the other (store buffering, both barriers seq_cst; the partners are
  * marked B1). If it is the sleeper, it takes a P again; if the submitter, it wakes an M.
  *
+ * A third thing to avoid is to tear apart two Gs that wake each other in turns. The woken one is next to
+ * run on its waker's P, which is about to park and comes to it at once; on another M it would run a
+ * wake-up later. So a thief leaves the next G alone until it has stood there for some microseconds
+ * without a decision of its P (next_stands()). And when several thieves in a row have been woken for
+ * nothing but such talk, a lone next G wakes nobody for a while that grows from some 20 us to 1 ms
+ * (spare_wake()): nothing is lost, for its P comes to it, and should the waker compute instead, sysmon
+ * sees it. Any other work, in the ring or the global queue, wakes as ever. For the same reason the last look
+ * of a sleeper ignores a next G whose P has decided something since the sleeper's last look at it.
+ *
  * The other rule concerns stacks: a parked G may be woken, and taken by another M, before it has
  * left its stack. The taker waits for g->on_cpu to fall (acquire), which the code that comes next
  * on the first M clears (release, B2) in finish_switch(): the first thing that runs after every
@@ -58,6 +67,13 @@ enum {
 	SIG_STACK = 32 << 10,
 	GLOBAL_EVERY = 61, /* decisions between looks at the global queue first (Go's number) */
 	STEAL_TRIES = 4,
+	/* arch_cycles(), which are 2 to 4 a ns */
+	NEXT_STANDS = 8192,	  /* a G that is next to run for so long may be taken away */
+	WAKE_TAKES = 1 << 16,	  /* to wake an M, at most */
+	TALK_ROUNDS = 8,	  /* looks at it before the thief gives up */
+	VAIN_FREE = 4,		  /* thieves in a row that find nothing but talk before wakes are spared */
+	SPARE_MIN = 1 << 16,	  /* and for how long they are, doubled with each more */
+	SPARE_DOUBLINGS = 6,
 };
 
 static void m_loop(struct m *m);
@@ -336,6 +352,40 @@ void sched_wake_p(void)
 		start_m(NULL, true);
 }
 
+/* Thieves find nothing but talk: let a lone next G be. */
+static bool spare_wake(void)
+{
+	return atomic_load_explicit(&sched.n_vain, memory_order_relaxed) > VAIN_FREE &&
+	       arch_cycles() < atomic_load_explicit(&sched.spare_until, memory_order_relaxed);
+}
+
+bool sched_wakes_spared(void)
+{
+	return spare_wake();
+}
+
+/* A thief has found nothing but talk, or has found WORK. */
+static void note_theft(bool work)
+{
+	uint32_t n = atomic_load_explicit(&sched.n_vain, memory_order_relaxed), more;
+
+	if (work) {
+		if (n)
+			atomic_store_explicit(&sched.n_vain, 0, memory_order_relaxed);
+		return;
+	}
+	if (++n > VAIN_FREE) {
+		more = n - VAIN_FREE - 1;
+		if (more >= SPARE_DOUBLINGS) {
+			more = SPARE_DOUBLINGS;
+			n--;
+		}
+		atomic_store_explicit(&sched.spare_until, arch_cycles() + ((uint64_t)SPARE_MIN << more),
+				      memory_order_relaxed);
+	}
+	atomic_store_explicit(&sched.n_vain, n, memory_order_relaxed);
+}
+
 int64_t sched_timers_next(void)
 {
 	int64_t next = INT64_MAX;
@@ -349,14 +399,19 @@ int64_t sched_timers_next(void)
 	return next;
 }
 
-/* Is there anything to run anywhere? */
-static bool work_anywhere(void)
+/* Is there anything to run anywhere? What TALKER has next does not count if it has decided something since
+ * its tick was TICK. */
+static bool work_anywhere(const struct p *talker, uint32_t tick)
 {
 	if (atomic_load(&sched.n_global))
 		return true;
-	for (uint32_t i = 0; i < sched.n_procs; i++)
-		if (!runq_empty(&sched.ps[i].runq))
+	for (uint32_t i = 0; i < sched.n_procs; i++) {
+		const struct p *p = &sched.ps[i];
+
+		if (!runq_empty(&p->runq) &&
+		    (p != talker || !runq_ring_empty(&p->runq) || atomic_load(&p->tick) == tick))
 			return true;
+	}
 	return sched_timers_next() <= raw_now();
 }
 
@@ -383,7 +438,7 @@ void sched_handoff_p(struct p *p)
 	lock_release(&sched.lock);
 	/* B1: who queued a G just before saw no idle P and woke nobody. */
 	atomic_thread_fence(memory_order_seq_cst);
-	if (work_anywhere())
+	if (work_anywhere(NULL, 0))
 		sched_wake_p();
 	/* Nobody sleeps until the next deadline: let an M find that it has nothing else to do. */
 	else if (keeper_needed() && !atomic_load(&sched.timer_m))
@@ -671,7 +726,27 @@ void sched_child_started(void)
 
 /* ---- finding work -------------------------------------------------------------------------- */
 
-static struct g *steal(struct m *m)
+/* V has nothing but a next G: does it stay that, or does V come to it? */
+static bool next_stands(const struct p *v)
+{
+	uint64_t arrived = arch_cycles(), begin = arrived, now;
+	uint32_t tick = atomic_load_explicit(&v->tick, memory_order_relaxed);
+
+	do {
+		/* V's M may wait for this very CPU. */
+		raw0(SYS_sched_yield);
+		if (runq_empty(&v->runq) || atomic_load_explicit(&v->tick, memory_order_relaxed) != tick)
+			return false;
+		now = arch_cycles();
+		/* Our own wake-up is what holds V up, and can take longer than the rest. */
+		if (atomic_load_explicit(&v->waking, memory_order_relaxed) && now - arrived < WAKE_TAKES)
+			begin = now;
+	} while (now - begin < NEXT_STANDS);
+	return true;
+}
+
+/* *TALKER: a P whose next G was left alone. */
+static struct g *steal(struct m *m, struct p **talker)
 {
 	struct p *p = m->p;
 
@@ -692,7 +767,13 @@ static struct g *steal(struct m *m)
 				if (g)
 					return g;
 			}
-			g = runq_steal(&p->runq, &v->runq, try == STEAL_TRIES - 1);
+			g = runq_steal(&p->runq, &v->runq, false);
+			if (!g && try == STEAL_TRIES - 1 && !runq_empty(&v->runq)) {
+				if (next_stands(v))
+					g = runq_steal(&p->runq, &v->runq, true);
+				else
+					*talker = v;
+			}
 			if (g)
 				return g;
 		}
@@ -702,11 +783,18 @@ static struct g *steal(struct m *m)
 
 static struct g *find_runnable(struct m *m)
 {
+	struct p *talker = NULL;
+	uint32_t tick = 0, rounds = 0;
+
 	for (;;) {
 		struct p *p = m->p;
 		struct g *g;
 
 		if (!p) {
+			if (talker)
+				note_theft(false);
+			talker = NULL;
+			rounds = 0;
 			m_sleep(m);
 			continue;
 		}
@@ -730,9 +818,17 @@ static struct g *find_runnable(struct m *m)
 				m->spinning = true;
 				atomic_fetch_add(&sched.n_spinning, 1);
 			}
-			g = steal(m);
-			if (g)
+			talker = NULL;
+			g = steal(m, &talker);
+			if (g) {
+				note_theft(true);
 				return g;
+			}
+			if (talker)
+				tick = atomic_load(&talker->tick);
+			/* Enough: no tick any more that it can still have. */
+			if (talker && ++rounds >= TALK_ROUNDS)
+				tick--;
 		}
 		lock_acquire(&sched.lock);
 		if (sched.globq.n) {
@@ -754,7 +850,7 @@ static struct g *find_runnable(struct m *m)
 			m->spinning = false;
 			atomic_fetch_sub(&sched.n_spinning, 1);
 			atomic_thread_fence(memory_order_seq_cst); /* B1 */
-			if (work_anywhere()) {
+			if (work_anywhere(talker, tick)) {
 				lock_acquire(&sched.lock);
 				p = pidle_get_locked();
 				lock_release(&sched.lock);
@@ -798,6 +894,8 @@ static void m_loop(struct m *m)
 /* Queue a runnable G: on the P of the M we are on, or globally. */
 static void enqueue(struct p *p, struct g *g, bool next)
 {
+	bool lone = p && next && runq_empty(&p->runq);
+
 	atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
 	if (!p) {
 		globq_put(g);
@@ -810,7 +908,13 @@ static void enqueue(struct p *p, struct g *g, bool next)
 		atomic_store(&sched.n_global, sched.globq.n);
 		lock_release(&sched.lock);
 	}
+	if (lone && spare_wake())
+		return;
+	if (p)
+		atomic_store_explicit(&p->waking, true, memory_order_relaxed);
 	sched_wake_p();
+	if (p)
+		atomic_store_explicit(&p->waking, false, memory_order_relaxed);
 }
 
 /* The P that this kernel thread may use now, NULL if none. */
@@ -1007,6 +1111,9 @@ void sched_enter_syscall(struct g *g)
 	struct m *m = g->m;
 	struct p *p = m->p;
 
+	/* P does not come to what it has next. */
+	if (spare_wake() && !runq_empty(&p->runq))
+		sched_wake_p();
 	m->oldp = p;
 	m->p = NULL;
 	note_wait(g);

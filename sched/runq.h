@@ -100,4 +100,12 @@ uint32_t runq_len(const struct runq *q);
  */
 bool runq_empty(const struct runq *q);
 
+/* By anybody. Did the ring, without next, hold no G at some instant? */
+static inline bool runq_ring_empty(const struct runq *q)
+{
+	uint32_t head = atomic_load_explicit(&q->head, memory_order_acquire);
+
+	return head == atomic_load_explicit(&q->tail, memory_order_acquire);
+}
+
 #endif

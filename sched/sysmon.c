@@ -155,6 +155,9 @@ static bool stall_or_preempt(void)
 		if (!work_waits(p) && !nobody_looks())
 			continue;
 		contended = true;
+		/* Its next G, for which nobody was woken, while P computes. */
+		if (atomic_load(&sched.n_idle_ps) && !runq_empty(&p->runq))
+			sched_wake_p();
 		if (now - p->seen_when < STALL)
 			continue;
 		if (!atomic_load(&m->in_sched)) {
@@ -334,7 +337,7 @@ static void loop(void *arg)
 		}
 		report();
 		trim();
-		busy = stall_or_preempt();
+		busy = stall_or_preempt() | sched_wakes_spared();
 		/* All work: nobody looks whose descriptors are ready. */
 		if (netpoll_waiters() && atomic_load(&sched.n_idle_ps) != sched.n_procs) {
 			struct gqueue ready = {0};

@@ -191,6 +191,7 @@ struct p {
 	_Atomic uint32_t syscall_tick; /* returns from calls [own] */
 	_Atomic uint32_t ran_long;     /* the tick that has lasted a millisecond [sysmon] */
 	_Atomic bool urgent; /* its G is preempted for one that is first in the global queue [any] */
+	_Atomic bool waking;	       /* its M is about to wake another [own] */
 	struct m *m;		       /* that holds it [own], kept through SYSCALL */
 	struct p *link;		       /* idle list [sched.lock] */
 	struct g *free_gs;	       /* dead Gs to reuse [own] */
