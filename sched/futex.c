@@ -69,9 +69,10 @@ long futex_wait(struct g *g, uint32_t *addr, uint32_t val, uint32_t bitset, int6
 		lock_release(&b->lock);
 		return -EAGAIN;
 	}
-	w.seq = park_prepare(g, WAIT_FUTEX, (uintptr_t)addr);
+	w.seq = park_prepare_unordered(g, WAIT_FUTEX, (uintptr_t)addr);
 	insert_locked(b, &w);
 	lock_release(&b->lock);
+	arch_fence_after_rmw(); /* B5, in futex_park() */
 	return futex_park(&w, deadline);
 }
 

@@ -341,15 +341,21 @@ static void start_m(struct p *p, bool spinning)
 	lock_release(&sched.lock);
 }
 
-void sched_wake_p(void)
+/* The G was queued, and what did that has the order of B1. */
+static void wake_p_ordered(void)
 {
 	uint32_t none = 0;
 
-	atomic_thread_fence(memory_order_seq_cst); /* B1: the G was queued before */
 	if (atomic_load(&sched.n_idle_ps) == 0 || atomic_load(&sched.n_spinning) != 0)
 		return;
 	if (atomic_compare_exchange_strong(&sched.n_spinning, &none, 1))
 		start_m(NULL, true);
+}
+
+void sched_wake_p(void)
+{
+	atomic_thread_fence(memory_order_seq_cst); /* B1: the G was queued before */
+	wake_p_ordered();
 }
 
 /* Thieves find nothing but talk: let a lone next G be. */
@@ -625,6 +631,14 @@ static void finish_switch(struct m *m)
 		atomic_store_explicit(&prev->on_cpu, 0, memory_order_release); /* B2 */
 }
 
+/* P's M alone does: no need to lock the bus. */
+static inline void count_decision(struct p *p)
+{
+	uint32_t tick = atomic_load_explicit(&p->tick, memory_order_relaxed);
+
+	atomic_store_explicit(&p->tick, tick + 1, memory_order_relaxed);
+}
+
 /* FROM is a G that has to be left only if TO has left its own stack: see leave_cpu(). */
 static void run_g(struct m *m, struct g *from, struct g *to)
 {
@@ -638,7 +652,7 @@ static void run_g(struct m *m, struct g *from, struct g *to)
 	atomic_store_explicit(&m->curg, to, memory_order_relaxed);
 	if (atomic_load_explicit(&m->cpu_mark, memory_order_relaxed) == CPUTIME_BUSY)
 		cputime_enter(m);
-	atomic_fetch_add_explicit(&m->p->tick, 1, memory_order_relaxed);
+	count_decision(m->p);
 	if (atomic_load_explicit(&to->affinity, memory_order_relaxed) != m->affinity)
 		affinity_apply(m, to);
 	m->prev = from;
@@ -710,7 +724,7 @@ static void leave_cpu(struct g *g)
 		return;
 	}
 	/* A decision too: the same again would give G the CPU for ever. */
-	atomic_fetch_add_explicit(&m->p->tick, 1, memory_order_relaxed);
+	count_decision(m->p);
 	atomic_store_explicit(&g->status, G_RUNNING, memory_order_relaxed);
 }
 
@@ -910,11 +924,14 @@ static void enqueue(struct p *p, struct g *g, bool next)
 	}
 	if (lone && spare_wake())
 		return;
-	if (p)
-		atomic_store_explicit(&p->waking, true, memory_order_relaxed);
-	sched_wake_p();
-	if (p)
-		atomic_store_explicit(&p->waking, false, memory_order_relaxed);
+	if (!lone) {
+		sched_wake_p();
+		return;
+	}
+	atomic_store_explicit(&p->waking, true, memory_order_relaxed);
+	arch_fence_after_rmw(); /* B1: runq_put() has swapped it into the place of the next */
+	wake_p_ordered();
+	atomic_store_explicit(&p->waking, false, memory_order_relaxed);
 }
 
 /* The P that this kernel thread may use now, NULL if none. */
@@ -1032,7 +1049,7 @@ _Noreturn void sched_exit(struct g *g, int status)
 	throw("a dead G runs");
 }
 
-uint64_t park_prepare(struct g *g, enum wait_reason why, uintptr_t on)
+uint64_t park_prepare_unordered(struct g *g, enum wait_reason why, uintptr_t on)
 {
 	uint64_t seq = ++g->park_seq;
 
@@ -1041,7 +1058,15 @@ uint64_t park_prepare(struct g *g, enum wait_reason why, uintptr_t on)
 	atomic_store_explicit(&g->wait_on, on, memory_order_relaxed);
 	atomic_store_explicit(&g->wait_reason, why, memory_order_relaxed);
 	atomic_store_explicit(&g->status, G_WAITING, memory_order_relaxed);
-	atomic_store(&g->claim, seq);
+	atomic_store_explicit(&g->claim, seq, memory_order_release);
+	return seq;
+}
+
+uint64_t park_prepare(struct g *g, enum wait_reason why, uintptr_t on)
+{
+	uint64_t seq = park_prepare_unordered(g, why, on);
+
+	atomic_thread_fence(memory_order_seq_cst); /* B5 */
 	return seq;
 }
 

@@ -80,6 +80,8 @@ _Noreturn void sched_exit(struct g *g, int status);
  * be entered; false when somebody did, and park() must be.
  */
 uint64_t park_prepare(struct g *g, enum wait_reason why, uintptr_t on);
+/* The same, for those that have a full barrier of their own before they look at signals (B5). */
+uint64_t park_prepare_unordered(struct g *g, enum wait_reason why, uintptr_t on);
 int32_t park(struct g *g);
 bool park_claim(struct g *g, uint64_t seq, int32_t result);
 bool park_cancel(struct g *g, uint64_t seq);

@@ -131,4 +131,11 @@ static inline void arch_compiler_barrier(void)
 	__asm__ volatile("" ::: "memory");
 }
 
+/* A full barrier, for who has done an atomic read-modify-write in between, of whatever order: here each
+ * of them is a full barrier by itself. */
+static inline void arch_fence_after_rmw(void)
+{
+	arch_compiler_barrier();
+}
+
 #endif
