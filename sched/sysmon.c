@@ -26,8 +26,9 @@ enum {
 	PAUSE_MIN = 20 * 1000, /* ns */
 	PAUSE_MAX = 10 * 1000 * 1000,
 	VAIN_LOOKS = 50,
-	PAUSE_BUSY = 1000 * 1000,	/* the longest pause while something waits to run */
 	SLICE = 3 * 1000 * 1000, /* as the kernel's on a small machine; Go's is 10 ms */
+	PAUSE_BUSY = SLICE / 2,	 /* the longest pause while something waits to run */
+	ASK_AGAIN = 4 * 1000 * 1000, /* what an M does that waited for a CPU: to ask costs some 10 us */
 	TRIM_PAUSE = 1000 * 1000 * 1000,
 	GRANULE = 200 * 1000, /* what one may compute before a sleeper whose time has come takes its place */
 	STALL = 1000 * 1000, /* without a decision of its scheduler: look what the M does */
@@ -133,6 +134,8 @@ static bool stall_or_preempt(void)
 		struct p *p = &sched.ps[i];
 		uint32_t tick = atomic_load(&p->tick), status = atomic_load(&p->status);
 		struct m *m = p->m;
+		int64_t cpu;
+		bool ran;
 
 		/* One short call after the other is a slice too: the way out of the seam looks. */
 		if (status == P_SYSCALL && tick == p->seen_tick && m) {
@@ -149,28 +152,38 @@ static bool stall_or_preempt(void)
 			p->seen_tick = tick;
 			p->seen_when = now;
 			p->seen_cpu = status == P_RUNNING && m ? thread_cpu(m->tid) : -1;
+			p->last_cpu = p->seen_cpu;
 			contended |= work_waits(p);
 			continue;
 		}
 		if (!work_waits(p) && !nobody_looks())
 			continue;
-		contended = true;
+		cpu = thread_cpu(m->tid);
+		ran = cpu != p->last_cpu;
+		p->last_cpu = cpu;
+		/* As long as Gs compute and nothing waits for them, they are left in peace. */
+		contended |= !ran || work_waits(p);
 		/* Its next G, for which nobody was woken, while P computes. */
 		if (atomic_load(&sched.n_idle_ps) && !runq_empty(&p->runq))
 			sched_wake_p();
+		if (p->seen_cpu < 0)
+			p->seen_cpu = cpu;
 		if (now - p->seen_when < STALL)
 			continue;
-		if (!atomic_load(&m->in_sched)) {
+		/* To ask for the state costs twenty times as much as the clock. */
+		if (!ran && now >= p->ask_when && !atomic_load(&m->in_sched)) {
 			char state = thread_state(m->tid);
 
+			if (state == 'R')
+				p->ask_when = now + ASK_AGAIN;
 			if ((state == 'S' || state == 'D') && sched_retake_stalled(p, m))
 				continue;
 		}
 		atomic_store(&p->ran_long, tick);
 		if (now - p->seen_when >= SLICE && work_waits(p) &&
-		    thread_cpu(m->tid) - p->seen_cpu >= SLICE / 2) {
+		    cpu - p->seen_cpu >= SLICE / 2) {
 			p->seen_when = now;
-			p->seen_cpu = thread_cpu(m->tid);
+			p->seen_cpu = cpu;
 			if (cooperative)
 				atomic_fetch_or(&m->attn, ATTN_PREEMPT);
 			else

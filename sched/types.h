@@ -202,6 +202,8 @@ struct p {
 	uint32_t seen_tick, seen_syscall_tick;
 	int64_t seen_when, seen_syscall_when;
 	int64_t seen_cpu; /* CPU clock of the M when seen_tick was first looked at again, -1: not yet */
+	int64_t last_cpu; /* ... and at the last look */
+	int64_t ask_when; /* not to ask the kernel what the M does before that */
 
 	struct runq runq __attribute__((aligned(CACHE_LINE)));
 	struct timer_heap timers __attribute__((aligned(CACHE_LINE)));
