@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The watcher. As Go's: it looks every 20 us while it finds something to do, and after 50 looks in
- * vain doubles the pause up to 10 ms. When all Ps are idle, it sleeps until somebody works again.
+ * vain doubles the pause up to 10 ms. When all Ps have been idle for some looks, it sleeps until somebody
+ * works again: not at once, for to be woken costs those who work more than a look, and a program whose
+ * Gs wait in the kernel in turns is idle between any two calls.
  */
 #include "sched/sysmon.h"
 
@@ -26,9 +28,11 @@ enum {
 	PAUSE_MIN = 20 * 1000, /* ns */
 	PAUSE_MAX = 10 * 1000 * 1000,
 	VAIN_LOOKS = 50,
+	VAIN_AWOKEN = 40, /* of those, after a sleep */
+	IDLE_FOR = 5 * 1000 * 1000, /* ns: looks that all find all Ps idle before it sleeps */
 	SLICE = 3 * 1000 * 1000, /* as the kernel's on a small machine; Go's is 10 ms */
 	PAUSE_BUSY = SLICE / 2,	 /* the longest pause while something waits to run */
-	ASK_AGAIN = 4 * 1000 * 1000, /* what an M does that waited for a CPU: to ask costs some 10 us */
+	ASK_AGAIN = 20 * 1000 * 1000, /* what an M does that waited for a CPU: to ask costs some 20 us */
 	TRIM_PAUSE = 1000 * 1000 * 1000,
 	GRANULE = 200 * 1000, /* what one may compute before a sleeper whose time has come takes its place */
 	STALL = 1000 * 1000, /* without a decision of its scheduler: look what the M does */
@@ -335,7 +339,7 @@ static void report(void)
 static void loop(void *arg)
 {
 	uint32_t vain = 0;
-	int64_t pause = PAUSE_MIN;
+	int64_t pause = PAUSE_MIN, idle = 0;
 
 	bool busy, soon;
 
@@ -343,9 +347,11 @@ static void loop(void *arg)
 	raw6(SYS_prctl, PR_SET_TIMERSLACK, 1000, 0, 0, 0, 0); /* ns; the default is 50 us */
 	for (;;) {
 		sleep_busy(pause);
-		if (atomic_load(&sched.n_idle_ps) == sched.n_procs) {
+		idle = atomic_load(&sched.n_idle_ps) == sched.n_procs ? idle + pause : 0;
+		if (idle >= IDLE_FOR) {
 			sleep_idle();
-			vain = 0;
+			idle = 0;
+			vain = VAIN_AWOKEN;
 			pause = PAUSE_MIN;
 		}
 		report();
@@ -373,7 +379,7 @@ static void loop(void *arg)
 		} else if (++vain > VAIN_LOOKS && pause < PAUSE_MAX) {
 			pause *= 2;
 		}
-		if (busy && pause > PAUSE_BUSY)
+		if ((busy || idle) && pause > PAUSE_BUSY)
 			pause = PAUSE_BUSY;
 		if (soon && pause > GRANULE / 2)
 			pause = GRANULE / 2;
