@@ -53,15 +53,18 @@ static struct g *take_new(void)
 	return g;
 }
 
-/* All of a G but its place, its tid and the numbers that stale holders compare. */
+/* All of a G but its place, its tid, the numbers that stale holders compare, and how promptly it used to get
+ * its turn: who makes threads one after the other makes them of the same G. */
 static void reset(struct g *g)
 {
-	struct g old = {.tid = g->tid, .index = g->index, .park_seq = g->park_seq};
+	struct g old = {.tid = g->tid, .index = g->index, .park_seq = g->park_seq,
+			.prompt = g->prompt};
 
 	mem_zero(g, sizeof *g);
 	g->tid = old.tid;
 	g->index = old.index;
 	g->park_seq = old.park_seq + 1;
+	g->prompt = old.prompt;
 	g->timer.g = g;
 	g->timer.index = TIMER_IDLE;
 	g->alt.flags = SS_DISABLE;

@@ -20,9 +20,9 @@
  * A third thing to avoid is to tear apart two Gs that wake each other in turns. The woken one is next to
  * run on its waker's P, which is about to park and comes to it at once; on another M it would run a
  * wake-up later. So a thief leaves the next G alone until it has stood there for some microseconds
- * without a decision of its P (next_stands()). And when several thieves in a row have been woken for
- * nothing but such talk, a lone next G wakes nobody for a while that grows from some 20 us to 1 ms
- * (spare_wake()): nothing is lost, for its P comes to it, and should the waker compute instead, sysmon
+ * without a decision of its P (next_stands()). And a G to which its waker's P has come so promptly many
+ * times in a row wakes nobody when it is that P's lone next again (spare_wake()), until it once takes
+ * longer: nothing is lost, for its P comes to it, and should the waker compute instead, sysmon
  * sees it. Any other work, in the ring or the global queue, wakes as ever. For the same reason the last look
  * of a sleeper ignores a next G whose P has decided something since the sleeper's last look at it.
  *
@@ -71,9 +71,9 @@ enum {
 	NEXT_STANDS = 8192,	  /* a G that is next to run for so long may be taken away */
 	WAKE_TAKES = 1 << 16,	  /* to wake an M, at most */
 	TALK_ROUNDS = 8,	  /* looks at it before the thief gives up */
-	VAIN_FREE = 4,		  /* thieves in a row that find nothing but talk before wakes are spared */
-	SPARE_MIN = 1 << 16,	  /* and for how long they are, doubled with each more */
-	SPARE_DOUBLINGS = 6,
+	PROMPT_MANY = 16,	  /* prompt turns of a G in a row before its wakes are spared */
+	PROMPT_TIMED = 8,	  /* of those, one in so many is timed */
+	PROMPT_TAKES = 1 << 14,	  /* and may take that long */
 };
 
 static void m_loop(struct m *m);
@@ -358,38 +358,31 @@ void sched_wake_p(void)
 	wake_p_ordered();
 }
 
-/* Thieves find nothing but talk: let a lone next G be. */
-static bool spare_wake(void)
+/* G has become the lone next of P, which has come to it promptly so often that nobody need be woken. */
+static bool spare_wake(struct p *p, struct g *g)
 {
-	return atomic_load_explicit(&sched.n_vain, memory_order_relaxed) > VAIN_FREE &&
-	       arch_cycles() < atomic_load_explicit(&sched.spare_until, memory_order_relaxed);
+	g->lone = true;
+	if (g->prompt < PROMPT_MANY)
+		return false;
+	g->lone_since = g->prompt % PROMPT_TIMED == 0 ? arch_cycles() : 0;
+	p->spared = true;
+	if (!atomic_load_explicit(&sched.sparing, memory_order_relaxed))
+		atomic_store_explicit(&sched.sparing, true, memory_order_relaxed);
+	return true;
 }
 
-bool sched_wakes_spared(void)
+/* The P whose next G was comes to it. */
+static inline void note_prompt(struct g *g)
 {
-	return spare_wake();
-}
-
-/* A thief has found nothing but talk, or has found WORK. */
-static void note_theft(bool work)
-{
-	uint32_t n = atomic_load_explicit(&sched.n_vain, memory_order_relaxed), more;
-
-	if (work) {
-		if (n)
-			atomic_store_explicit(&sched.n_vain, 0, memory_order_relaxed);
+	if (!g->lone)
 		return;
-	}
-	if (++n > VAIN_FREE) {
-		more = n - VAIN_FREE - 1;
-		if (more >= SPARE_DOUBLINGS) {
-			more = SPARE_DOUBLINGS;
-			n--;
-		}
-		atomic_store_explicit(&sched.spare_until, arch_cycles() + ((uint64_t)SPARE_MIN << more),
-				      memory_order_relaxed);
-	}
-	atomic_store_explicit(&sched.n_vain, n, memory_order_relaxed);
+	g->lone = false;
+	if (g->prompt < PROMPT_MANY)
+		g->prompt++;
+	else if (g->lone_since && arch_cycles() - g->lone_since > PROMPT_TAKES)
+		g->prompt = 0;
+	else
+		g->prompt = g->prompt + 1 < 2 * PROMPT_MANY ? g->prompt + 1 : PROMPT_MANY;
 }
 
 int64_t sched_timers_next(void)
@@ -669,7 +662,11 @@ static struct g *pick_local(struct p *p)
 		g = globq_get(p, 1);
 	else if (turn == GLOBAL_EVERY / 2) /* two that wake each other in turns always are next */
 		g = runq_get_ring(&p->runq);
-	return g ? g : runq_get(&p->runq);
+	if (!g)
+		g = runq_get(&p->runq);
+	if (g)
+		note_prompt(g);
+	return g;
 }
 
 static void fire(struct timer_fired t, void *arg)
@@ -805,8 +802,6 @@ static struct g *find_runnable(struct m *m)
 		struct g *g;
 
 		if (!p) {
-			if (talker)
-				note_theft(false);
 			talker = NULL;
 			rounds = 0;
 			m_sleep(m);
@@ -835,7 +830,8 @@ static struct g *find_runnable(struct m *m)
 			talker = NULL;
 			g = steal(m, &talker);
 			if (g) {
-				note_theft(true);
+				g->lone = false;
+				g->prompt = 0;
 				return g;
 			}
 			if (talker)
@@ -922,7 +918,7 @@ static void enqueue(struct p *p, struct g *g, bool next)
 		atomic_store(&sched.n_global, sched.globq.n);
 		lock_release(&sched.lock);
 	}
-	if (lone && spare_wake())
+	if (lone && spare_wake(p, g))
 		return;
 	if (!lone) {
 		sched_wake_p();
@@ -1137,8 +1133,11 @@ void sched_enter_syscall(struct g *g)
 	struct p *p = m->p;
 
 	/* P does not come to what it has next. */
-	if (spare_wake() && !runq_empty(&p->runq))
-		sched_wake_p();
+	if (p->spared) {
+		p->spared = false;
+		if (!runq_empty(&p->runq))
+			sched_wake_p();
+	}
 	m->oldp = p;
 	m->p = NULL;
 	note_wait(g);

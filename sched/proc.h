@@ -23,8 +23,7 @@ struct sched {
 	uint32_t n_idle_ms, n_ms;	     /* [lock]; n_ms: and the watcher */
 	_Atomic uint32_t n_spinning;	     /* [any] */
 	bool need_spinning;		     /* a P was wanted when none was idle [lock] */
-	_Atomic uint32_t n_vain;	     /* thieves in a row that found nothing but talk [any] */
-	_Atomic uint64_t spare_until;	     /* arch_cycles(): a lone next G wakes nobody [any] */
+	_Atomic bool sparing;		     /* a lone next G has woken nobody since sysmon looked [any] */
 	_Atomic(struct m *) timer_m;	     /* the idle M that sleeps until the next deadline */
 	_Atomic int64_t timer_when;	     /* that deadline */
 	_Atomic uint32_t n_stalled;	     /* Ms that sysmon took the P from and that do not know yet */
@@ -49,8 +48,6 @@ extern struct g *(*sched_exit_joiner)(int32_t *clear_tid);
 
 /* One more M, if there is an idle P and nobody looks for work already. */
 void sched_wake_p(void);
-/* Do Gs become runnable, as the next of their P, for which nobody is woken? */
-bool sched_wakes_spared(void);
 /* P's M is gone: run P elsewhere, or put it on the idle list. */
 void sched_handoff_p(struct p *p);
 /* Take P from M, whose kernel thread was seen asleep outside of the library. False if M is inside by

@@ -356,7 +356,8 @@ static void loop(void *arg)
 		}
 		report();
 		trim();
-		busy = stall_or_preempt() | sched_wakes_spared();
+		busy = stall_or_preempt();
+		busy |= atomic_exchange(&sched.sparing, false);
 		/* All work: nobody looks whose descriptors are ready. */
 		if (netpoll_waiters() && atomic_load(&sched.n_idle_ps) != sched.n_procs) {
 			struct gqueue ready = {0};

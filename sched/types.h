@@ -140,6 +140,9 @@ struct g {
 	bool main;		      /* the process's first thread: its stack is the kernel's */
 	bool creating;	  /* within pthread_create: mmap(MAP_STACK) is glibc's own [own] */
 	bool hog;	  /* has run long since it last parked: sched_yield_woken() [own] */
+	bool lone;	  /* was made the lone next of a P, which has not come to it yet [its owner] */
+	uint8_t prompt;	  /* how often in a row P came to it at once (proc.c) [its owner] */
+	uint64_t lone_since; /* arch_cycles(); 0 if it is not timed [its owner] */
 	uintptr_t made_hi; /* end of the stack that the last such mmap gave, until it is in use [own] */
 	int exit_status;  /* exit(2)'s: the last one is the process's [own] */
 	uint8_t vforked;  /* CHILD_*: a process runs on our memory, with this G's TLS */
@@ -192,6 +195,7 @@ struct p {
 	_Atomic uint32_t ran_long;     /* the tick that has lasted a millisecond [sysmon] */
 	_Atomic bool urgent; /* its G is preempted for one that is first in the global queue [any] */
 	_Atomic bool waking;	       /* its M is about to wake another [own] */
+	bool spared;		       /* nobody was woken for its next G, some time ago [own] */
 	struct m *m;		       /* that holds it [own], kept through SYSCALL */
 	struct p *link;		       /* idle list [sched.lock] */
 	struct g *free_gs;	       /* dead Gs to reuse [own] */

@@ -315,7 +315,9 @@ Test(model, waiting_for_a_g_on_ones_own_stack_is_found)
  * submitters on busy Ps queue a G each; one M looks for work, and sleeps if it finds none. Read-
  * modify-writes drain the buffer first, as a fence does.
  *
- * The sleeper's decrement is a plain store and a fence here, which is what C promises of it.
+ * The sleeper's decrement is a plain store and a fence here, which is what C promises of it. Queued means in
+ * a ring: what spare_wake() and the last look leave to the P whose next it is, is not lost either, but
+ * that P's own.
  */
 enum wake_mistake {
 	WAKE_OK,
