@@ -88,7 +88,7 @@ typedef long seam_body(struct g *g, struct seam *s);
 
 seam_body sys_clone, sys_clone3, sys_exit, sys_futex, sys_sched_yield, sys_nanosleep,
 	sys_clock_nanosleep, sys_gettid, sys_set_tid_address, sys_set_robust_list, sys_rseq,
-	sys_sched_get, sys_getpriority, sys_mmap, sys_mremap, sys_shmat, sys_ppoll, sys_pselect6, sys_epoll_pwait, sys_write, sys_sendto,
+	sys_sched_get, sys_getpriority, sys_mmap, sys_mremap, sys_shmat, sys_ppoll, sys_pselect6, sys_epoll_pwait, sys_read, sys_getrandom, sys_write, sys_sendto,
 	sys_rt_sigprocmask, sys_rt_sigaction, sys_rt_sigpending, sys_rt_sigtimedwait,
 	sys_rt_sigsuspend, sys_pause, sys_sigaltstack, sys_tgkill, sys_tkill,
 	sys_rt_tgsigqueueinfo, sys_fork, sys_vfork, sys_execve, sys_execveat;

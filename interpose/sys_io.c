@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 
 #include "interpose/limit.h"
@@ -148,6 +149,55 @@ static long rest_of_it(struct g *g, long r, const struct iovec *v, unsigned long
 long sys_write(struct g *g, struct seam *s)
 {
 	return all_of_it(g, s);
+}
+
+/* A device that brings bytes without end (null(4), random(4)): a signal alone makes a read of it short, and if
+ * that is not G's, it was none. */
+static bool endless(int fd)
+{
+	enum { MEM_MAJOR = 1 };
+	struct stat st;
+
+	return netpoll_kind(fd) == KIND_DEVICE && raw2(SYS_fstat, fd, &st) == 0 &&
+	       S_ISCHR(st.st_mode) && major(st.st_rdev) == MEM_MAJOR;
+}
+
+long sys_read(struct g *g, struct seam *s)
+{
+	struct seam_way way = SEAM_WAY;
+	struct seam t = *s;
+	long done = 0, r;
+
+	for (;;) {
+		r = call(g, &t, &way);
+		if (r <= 0)
+			break;
+		done += r;
+		if (r >= t.arg[2] || way.tried || !endless((int)t.arg[0]) || !go_on(g))
+			break;
+		t.arg[1] += r;
+		t.arg[2] -= r;
+	}
+	seam_way_end(&way);
+	return done ? done : r;
+}
+
+/* The same: getrandom(2) of more than 256 bytes ends early by a signal. */
+long sys_getrandom(struct g *g, struct seam *s)
+{
+	struct seam t = *s;
+	long done = 0, r;
+
+	for (;;) {
+		r = seam_call(g, &t, table_row(t.nr)->flags);
+		if (r <= 0)
+			return done ? done : r;
+		done += r;
+		if (r >= t.arg[1] || !go_on(g))
+			return done;
+		t.arg[0] += r;
+		t.arg[1] -= r;
+	}
 }
 
 long sys_sendto(struct g *g, struct seam *s)
