@@ -85,6 +85,7 @@ static seam_body *const bodies[] = {
 	[__NR_capset] = sys_capset,
 	[__NR_open] = sys_open,
 	[__NR_openat] = sys_openat,
+	[__NR_getdents64] = sys_getdents64,
 	[__NR_prctl] = sys_prctl,
 	[__NR_mmap] = sys_mmap,
 	[__NR_mremap] = sys_mremap,

@@ -98,7 +98,8 @@ seam_body sys_sched_setaffinity, sys_sched_getaffinity, sys_sched_setscheduler, 
 
 seam_body sys_clock_gettime, sys_clock_getres, sys_getrusage, sys_timer_create, sys_timer_settime;
 
-seam_body sys_of_process, sys_memory_of_process, sys_get_robust_list, sys_open, sys_openat;
+seam_body sys_of_process, sys_memory_of_process, sys_get_robust_list, sys_open, sys_openat,
+	sys_getdents64;
 
 seam_body sys_of_thread, sys_set_or_ask, sys_seccomp, sys_capget, sys_capset, sys_prctl;
 

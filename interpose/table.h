@@ -306,7 +306,7 @@ ROW(PASS,    epoll_create,     0,              "cannot block: makes descriptors"
 ROW(PASS,    epoll_ctl_old,    0,              "not implemented: ENOSYS at once")
 ROW(PASS,    epoll_wait_old,   0,              "not implemented: ENOSYS at once")
 ROW(HANDOFF, remap_file_pages, 0,              "faults or moves pages in: may wait for a disk")
-ROW(HANDOFF, getdents64,       0,              "reads a disk")
+ROW(HANDOFF, getdents64,       0,              "reads a disk; /proc/self/task lists Gs")
 ROW(KERNEL,  set_tid_address,  0,              "the word that exit clears and wakes")
 ROW(NEVER,   restart_syscall,  0,
 	"made by the kernel in the place of the call that it interrupted")
