@@ -48,14 +48,21 @@ void cputime_begin(void)
 	lock_release(&begin_lock);
 }
 
+/* Is M's clock G's at the moment? */
+static bool counts(const struct m *m, const struct g *g)
+{
+	const struct g *on = atomic_load(&m->curg);
+
+	return on == g || (!on && m->locked_g == g);
+}
+
 int64_t cputime_of(const struct g *g)
 {
 	for (uint32_t tries = 1;; tries++) {
 		int64_t sum = atomic_load(&g->cpu), mark, now;
 		struct m *m = g->m;
-		bool on = m && atomic_load(&m->curg) == g;
 
-		if (!on) {
+		if (!m || !counts(m, g)) {
 			/* It may have left, or moved, meanwhile. */
 			if (sum == atomic_load(&g->cpu) && m == g->m)
 				return sum;
@@ -64,7 +71,7 @@ int64_t cputime_of(const struct g *g)
 		mark = atomic_load(&m->cpu_mark);
 		now = kernel_ns(cputime_kernel_clock(m->tid));
 		if (mark != CPUTIME_BUSY && mark == atomic_load(&m->cpu_mark) &&
-		    atomic_load(&m->curg) == g && sum == atomic_load(&g->cpu))
+		    counts(m, g) && sum == atomic_load(&g->cpu))
 			return mark == CPUTIME_UNKNOWN ? sum : sum + now - mark;
 		if (tries % 64 == 0)
 			raw0(SYS_sched_yield);
@@ -78,8 +85,13 @@ void cputime_leave(struct m *m, struct g *from)
 	int64_t now = kernel_ns(CLOCK_THREAD_CPUTIME_ID);
 
 	m->cpu_now = now;
-	if (from != &m->g0 && mark != CPUTIME_UNKNOWN)
-		atomic_fetch_add(&from->cpu, now - mark);
+	if (from != &m->g0) {
+		if (mark != CPUTIME_UNKNOWN)
+			atomic_fetch_add(&from->cpu, now - mark);
+	} else if (m->locked_g) {
+		/* A new kernel thread's clock begins at 0, as its mark. */
+		atomic_fetch_add(&m->locked_g->cpu, now - mark);
+	}
 }
 
 void cputime_enter(struct m *m)

@@ -10,6 +10,9 @@
  * so that who reads the clock of a G on another M sees its sum, its mark and who runs there
  * together, or tries again.
  *
+ * A G that has an M of its own has all of that M's time, its scheduling included: a timer of the kernel's
+ * on the M's clock goes by the G's, then, and does not run ahead of it.
+ *
  * Rules of this file: raw system calls only.
  */
 #ifndef GOTHREADS_CPUTIME_H
