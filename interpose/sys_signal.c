@@ -7,6 +7,7 @@
 #include "sched/base/raw.h"
 #include "sched/gtab.h"
 #include "sched/signal.h"
+#include "sched/sigremote.h"
 #include "sched/sigtimer.h"
 
 enum { SIGSET = 8 };
@@ -88,13 +89,26 @@ static siginfo_t from_me(int sig, int code)
 	return info;
 }
 
+/* S names another process and a thread there, which may be a G. */
+static long send_abroad(struct seam *s, const siginfo_t *info)
+{
+	int32_t pid = (int32_t)s->arg[0], tid = (int32_t)s->arg[1];
+	long r = seam_raw(s);
+
+	if (r != -ESRCH || tid < GTAB_TID_FIRST)
+		return r;
+	if (info->si_signo < 0 || info->si_signo > 64)
+		return -EINVAL;
+	return sigremote_send(pid, tid, info);
+}
+
 long sys_tgkill(struct g *g, struct seam *s)
 {
 	siginfo_t info = from_me((int)s->arg[2], SI_TKILL);
 
 	(void)g;
-	if (s->arg[0] != info.si_pid)
-		return seam_raw(s);
+	if ((int32_t)s->arg[0] != info.si_pid)
+		return send_abroad(s, &info);
 	return send(s, (int32_t)s->arg[1], (int)s->arg[2], &info);
 }
 
@@ -145,6 +159,8 @@ long sys_rt_tgsigqueueinfo(struct g *g, struct seam *s)
 	if (arch_copy_user(&info, (void *)s->arg[3], sizeof info))
 		return -EFAULT;
 	info.si_signo = (int)s->arg[2];
+	if ((int32_t)s->arg[0] != (int32_t)raw0(SYS_getpid))
+		return send_abroad(s, &info);
 	return send(s, (int32_t)s->arg[1], (int)s->arg[2], &info);
 }
 

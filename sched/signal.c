@@ -13,6 +13,7 @@
 #include "sched/gtab.h"
 #include "sched/proc.h"
 #include "sched/sigpend.h"
+#include "sched/sigremote.h"
 #include "sched/sigtimer.h"
 #include "sched/stack.h"
 
@@ -373,7 +374,8 @@ static void post(struct m *m, const siginfo_t *info)
 
 	if (info->si_signo == SIG_CARRIER) {
 		siginfo_t meant;
-		int32_t tid = info->si_code == SI_TIMER ? sigtimer_route(info, &meant) : 0;
+		int32_t tid = info->si_code == SI_TIMER ? sigtimer_route(info, &meant)
+							: sigremote_route(info, &meant);
 
 		to = tid ? gtab_find(tid) : NULL;
 		if (to)
@@ -634,6 +636,15 @@ static void take_note(struct m *m, struct g *g, int sig, const siginfo_t *info, 
 		arch_inject(uc, 0, NULL, NULL, 0, 0, &g->alt);
 }
 
+/* A thread that is none of ours was given a carrier: it is for any M. */
+static void pass_on(const siginfo_t *info)
+{
+	for (const struct m *m = sched.all_ms; m; m = m->all_link)
+		if (m->tid > 0 && !m->kicks_only &&
+		    raw4(SYS_rt_tgsigqueueinfo, pid, m->tid, info->si_signo, info) == 0)
+			return;
+}
+
 static void fault_in_program(struct g *g, int sig, siginfo_t *info, ucontext_t *uc)
 {
 	static const struct sig_action dfl;
@@ -680,7 +691,9 @@ static void handler(int sig, siginfo_t *info, void *v)
 	m = g ? g->m : this_m();
 	if (!m) {
 		/* Or a plain kernel thread of the program. */
-		if (sig != SIG_KICK && has_handler(&actions[sig]))
+		if (sig == SIG_CARRIER)
+			pass_on(info);
+		else if (sig != SIG_KICK && has_handler(&actions[sig]))
 			((void (*)(int, siginfo_t *, void *))actions[sig].handler)(sig, info, v);
 		return;
 	}

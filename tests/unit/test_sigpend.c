@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Pending signals, and the timers aimed at a G: order, merging, dropping, late signals. */
 #include "sched/sigpend.h"
+#include "sched/sigremote.h"
 #include "sched/sigtimer.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define BIT(sig) (1ull << ((sig) - 1))
 
@@ -183,6 +186,45 @@ Test(sigpend, any_mix_does_what_a_plain_list_does)
 		for (size_t j = (size_t)best; j < n; j++)
 			model[j] = model[j + 1];
 	}
+}
+
+Test(sigremote, a_carrier_brings_everything_and_only_what_was_packed)
+{
+	siginfo_t info = make(40, SI_TKILL, 77), carrier, got;
+
+	info.si_errno = 5;
+	info.si_pid = 1234;
+	info.si_uid = 5678;
+	sigremote_pack(&carrier, 5000000, &info);
+	cr_expect(carrier.si_signo == 33 && carrier.si_code < 0 && carrier.si_code != SI_TKILL);
+	/* The kernel drops what lies behind. */
+	for (size_t i = 48; i < sizeof carrier; i++)
+		cr_expect_eq(((const char *)&carrier)[i], 0);
+	cr_expect_eq(sigremote_route(&carrier, &got), 5000000);
+	cr_expect(got.si_signo == 40 && got.si_code == SI_TKILL && got.si_errno == 5 &&
+		  got.si_pid == 1234 && got.si_uid == 5678 && got.si_value.sival_int == 77);
+}
+
+Test(sigremote, what_is_no_carrier_goes_nowhere)
+{
+	siginfo_t info = make(33, SI_QUEUE, 1), carrier, got;
+
+	cr_expect_eq(sigremote_route(&info, &got), 0);
+	info.si_signo = 65;
+	sigremote_pack(&carrier, 5000000, &info);
+	cr_expect_eq(sigremote_route(&carrier, &got), 0);
+	info.si_signo = 40;
+	sigremote_pack(&carrier, -1, &info);
+	cr_expect_eq(sigremote_route(&carrier, &got), 0);
+}
+
+Test(sigremote, a_process_without_gs_is_left_alone)
+{
+	siginfo_t info = make(40, SI_TKILL, 0);
+
+	/* A carrier would end this very test. */
+	cr_expect_eq(sigremote_send(getpid(), 5000000, &info), -ESRCH);
+	cr_expect_eq(sigremote_send(1 << 22, 5000000, &info), -ESRCH);
 }
 
 Test(sigtimer, a_carrier_becomes_the_program_s_own_signal)
