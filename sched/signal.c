@@ -163,14 +163,18 @@ static bool take(struct g *g, uint64_t set, siginfo_t *info)
 
 long sig_kick(struct m *m, bool preempt)
 {
-	long r;
+	long r = 0;
 
 	atomic_fetch_or(&m->attn, preempt ? ATTN_PREEMPT : ATTN_SIGNAL);
-	r = raw3(SYS_tgkill, pid, m->tid, SIG_KICK);
-	if (r != -EAGAIN)
-		return r;
-	atomic_store(&m->kick_substitute, true);
-	return raw3(SYS_tgkill, pid, m->tid, SIG_SUBSTITUTE);
+	atomic_fetch_add(&m->kickers, 1);
+	if (!atomic_load(&m->deaf)) /* both seq_cst: see be_deaf() */
+		r = raw3(SYS_tgkill, pid, m->tid, SIG_KICK);
+	if (r == -EAGAIN) {
+		atomic_store(&m->kick_substitute, true);
+		r = raw3(SYS_tgkill, pid, m->tid, SIG_SUBSTITUTE);
+	}
+	atomic_fetch_sub(&m->kickers, 1);
+	return r;
 }
 
 /* G has something to look at: get it there from whatever it is doing. */
@@ -938,6 +942,7 @@ void sig_forked(struct g *g, int32_t p)
 	atomic_store(&m->ring_head, atomic_load(&m->ring_tail));
 	m->ring_full = false;
 	atomic_store(&m->kick_substitute, false);
+	atomic_store(&m->kickers, 0);
 	atomic_store(&m->attn, 0);
 	atomic_store(&g->attn, 0);
 }
@@ -987,11 +992,23 @@ long sig_child_action(int sig, const struct sig_action *act, struct sig_action *
 	return r;
 }
 
+/* From here on no kick is pending for M, which is the caller's, and none is sent: it would outlive the
+ * handler, and end the next program. Who has missed DEAF has counted itself before it looked. */
+static void be_deaf(struct m *m)
+{
+	atomic_store(&m->deaf, true);
+	while (atomic_load(&m->kickers))
+		raw0(SYS_sched_yield);
+	/* What has been sent is handled on the way out of any system call. */
+	raw0(SYS_getpid);
+}
+
 /* Handlers become SIG_DFL of themselves; only what is ignored must be seen to be. */
 void sig_before_exec(struct g *g)
 {
 	uint64_t mask = atomic_load(&g->sigmask);
 
+	be_deaf(g->m);
 	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
 	for (int sig = 1; sig <= 64; sig++)
 		if (((shadowed | ALWAYS_OURS) & BIT(sig)) &&
@@ -1009,4 +1026,7 @@ void sig_after_failed_exec(struct g *g)
 			install_locked(sig);
 	lock_release(&sig_lock);
 	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
+	/* Of those that it did not hear, one may wait for an answer. */
+	atomic_store(&g->m->deaf, false);
+	sig_kick(g->m, false);
 }
