@@ -11,6 +11,8 @@
 #include "sched/gtab.h"
 #include "sched/signal.h"
 
+enum { SPINS = 40 };
+
 long seam_timespec(const void *user, int64_t *ns)
 {
 	struct timespec ts;
@@ -222,6 +224,22 @@ static bool awaits_foreign(const struct seam *s)
 	       tid < GTAB_TID_FIRST && raw3(SYS_tgkill, raw0(SYS_getpid), tid, 0) == 0;
 }
 
+/* A plain wait without a limit is that of glibc's low-level locks (mutexes, stdio, malloc) for one that is
+ * taken, and most are held for less than it takes to park. If the holder may be running on another P,
+ * leave it alone for the better part of a microsecond, with a clear cache line, then look again: two Ps
+ * that fight for one line at each turn get less done than one alone. Waits for events, which come when
+ * others have run, mostly use bitsets. */
+static bool changes_soon(const uint32_t *addr, uint32_t val)
+{
+	uint32_t now;
+
+	if (!sched_others_run())
+		return false;
+	for (int i = 0; i < SPINS; i++)
+		raw_pause();
+	return arch_copy_user(&now, addr, sizeof now) || now != val;
+}
+
 long sys_futex(struct g *g, struct seam *s)
 {
 	uint32_t *addr = (uint32_t *)s->arg[0], *addr2 = (uint32_t *)s->arg[4];
@@ -249,6 +267,8 @@ long sys_futex(struct g *g, struct seam *s)
 	case FUTEX_WAIT_BITSET:
 		if (awaits_foreign(s))
 			return in_kernel(g, s);
+		if (cmd == FUTEX_WAIT && !s->arg[3] && changes_soon(addr, val))
+			return -EAGAIN;
 		if (s->arg[3]) {
 			r = seam_timespec((void *)s->arg[3], &deadline);
 			if (r)

@@ -1017,6 +1017,11 @@ void sched_preempt_g(struct g *g)
 	leave_cpu(g);
 }
 
+bool sched_others_run(void)
+{
+	return atomic_load_explicit(&sched.n_idle_ps, memory_order_relaxed) + 1 < sched.n_procs;
+}
+
 void sched_yield_woken(struct g *g)
 {
 	struct p *p = g->m->p;

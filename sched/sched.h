@@ -68,6 +68,8 @@ void sched_preempt_g(struct g *g);
 /* G has just made others ready: let them run first if G has run for a millisecond or more since it
  * last waited for something, as the kernel's wake-up preemption would. */
 void sched_yield_woken(struct g *g);
+/* Do Ps besides the caller's have an M? A guess. */
+bool sched_others_run(void);
 /* End G: never returns. Its clear_tid is cleared and woken after its stack is left. STATUS is the
  * process's, should this be its last G. */
 _Noreturn void sched_exit(struct g *g, int status);
