@@ -237,7 +237,7 @@ static bool changes_soon(const uint32_t *addr, uint32_t val)
 		return false;
 	for (int i = 0; i < SPINS; i++)
 		raw_pause();
-	return arch_copy_user(&now, addr, sizeof now) || now != val;
+	return !arch_copy_user(&now, addr, sizeof now) && now != val;
 }
 
 long sys_futex(struct g *g, struct seam *s)
