@@ -102,9 +102,15 @@ static long wait_many(struct g *g, struct many *m)
 		bool restart = false;
 
 		r = ask(m);
-		if (r != 0 || raw_now() >= deadline)
+		/* poll(2) says so though it was not to wait, if a kick comes just then. */
+		if (r == -EINTR) {
+			r = 0;
+			end = -EINTR;
+		} else if (r != 0 || raw_now() >= deadline) {
 			break;
-		end = round < ROUNDS ? netpoll_wait_any(g, m->want, m->n, deadline) : -EBUSY;
+		} else {
+			end = round < ROUNDS ? netpoll_wait_any(g, m->want, m->n, deadline) : -EBUSY;
+		}
 		if (end == 0 || end == -ETIMEDOUT || end == -EBADF)
 			continue;
 		if (end != -EINTR) {
