@@ -91,7 +91,7 @@ seam_body sys_clone, sys_clone3, sys_exit, sys_futex, sys_sched_yield, sys_nanos
 	sys_sched_get, sys_getpriority, sys_mmap, sys_mremap, sys_shmat, sys_ppoll, sys_pselect6, sys_epoll_pwait, sys_read, sys_getrandom, sys_write, sys_sendto,
 	sys_rt_sigprocmask, sys_rt_sigaction, sys_rt_sigpending, sys_rt_sigtimedwait,
 	sys_rt_sigsuspend, sys_pause, sys_sigaltstack, sys_tgkill, sys_tkill,
-	sys_rt_tgsigqueueinfo, sys_fork, sys_vfork, sys_execve, sys_execveat;
+	sys_rt_tgsigqueueinfo, sys_fork, sys_vfork, sys_execve;
 
 seam_body sys_sched_setaffinity, sys_sched_getaffinity, sys_sched_setscheduler, sys_sched_setparam,
 	sys_sched_setattr, sys_setpriority, sys_ioprio_set, sys_ioprio_get;

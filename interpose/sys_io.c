@@ -77,9 +77,22 @@ static bool room_will_come(int fd)
 	       !(p.revents & (POLLERR | POLLHUP));
 }
 
+/* A device that brings bytes without end (null(4), random(4)): a signal alone makes a read of it short, and if
+ * that is not G's, it was none. */
+static bool endless(int fd)
+{
+	enum { MEM_MAJOR = 1 };
+	struct stat st;
+
+	return netpoll_kind(fd) == KIND_DEVICE && raw2(SYS_fstat, fd, &st) == 0 &&
+	       S_ISCHR(st.st_mode) && major(st.st_rdev) == MEM_MAJOR;
+}
+
 /* The count of a call such as S was short. */
 static bool rest_follows(struct g *g, const struct seam *s, const struct seam_way *way)
 {
+	if (s->nr == __NR_read)
+		return !way->tried && endless((int)s->arg[0]) && go_on(g);
 	if (way->tried)
 		return room_will_come(way->fd >= 0 ? way->fd : (int)s->arg[0]) && !sig_deliverable(g);
 	return (way->kicked || may_go_on(s)) && go_on(g);
@@ -151,38 +164,12 @@ long sys_write(struct g *g, struct seam *s)
 	return all_of_it(g, s);
 }
 
-/* A device that brings bytes without end (null(4), random(4)): a signal alone makes a read of it short, and if
- * that is not G's, it was none. */
-static bool endless(int fd)
-{
-	enum { MEM_MAJOR = 1 };
-	struct stat st;
-
-	return netpoll_kind(fd) == KIND_DEVICE && raw2(SYS_fstat, fd, &st) == 0 &&
-	       S_ISCHR(st.st_mode) && major(st.st_rdev) == MEM_MAJOR;
-}
-
 long sys_read(struct g *g, struct seam *s)
 {
-	struct seam_way way = SEAM_WAY;
-	struct seam t = *s;
-	long done = 0, r;
-
-	for (;;) {
-		r = call(g, &t, &way);
-		if (r <= 0)
-			break;
-		done += r;
-		if (r >= t.arg[2] || way.tried || !endless((int)t.arg[0]) || !go_on(g))
-			break;
-		t.arg[1] += r;
-		t.arg[2] -= r;
-	}
-	seam_way_end(&way);
-	return done ? done : r;
+	return all_of_it(g, s);
 }
 
-/* The same: getrandom(2) of more than 256 bytes ends early by a signal. */
+/* As with endless(): getrandom(2) of more than 256 bytes ends early by a signal. */
 long sys_getrandom(struct g *g, struct seam *s)
 {
 	struct seam t = *s;

@@ -392,7 +392,8 @@ long sys_sched_yield(struct g *g, struct seam *s)
 	return ++g->m->vain_yields % IN_KERNEL_EVERY ? 0 : seam_raw(s);
 }
 
-static long exec_with_mask(struct g *g, struct seam *s)
+/* And execveat. */
+long sys_execve(struct g *g, struct seam *s)
 {
 	long r;
 
@@ -400,14 +401,4 @@ static long exec_with_mask(struct g *g, struct seam *s)
 	r = seam_raw(s);
 	sig_after_failed_exec(g);
 	return r;
-}
-
-long sys_execve(struct g *g, struct seam *s)
-{
-	return exec_with_mask(g, s);
-}
-
-long sys_execveat(struct g *g, struct seam *s)
-{
-	return exec_with_mask(g, s);
 }

@@ -26,6 +26,11 @@ static int64_t kernel_ns(clockid_t clock)
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
+int64_t cputime_of_thread(int32_t tid)
+{
+	return kernel_ns(cputime_kernel_clock(tid));
+}
+
 static struct lock begin_lock;
 
 void cputime_begin(void)
@@ -35,13 +40,13 @@ void cputime_begin(void)
 	lock_acquire(&begin_lock);
 	if (!atomic_load(&cputime_counted)) {
 		if (main)
-			atomic_store(&main->cpu, kernel_ns(cputime_kernel_clock(main->tid)));
+			atomic_store(&main->cpu, cputime_of_thread(main->tid));
 		atomic_store(&cputime_counted, true);
 		for (struct m *m = sched.all_ms; m; m = m->all_link) {
 			int32_t tid = atomic_load(&m->tid);
 			int64_t unknown = CPUTIME_UNKNOWN, now;
 
-			now = tid ? kernel_ns(cputime_kernel_clock(tid)) : 0;
+			now = tid ? cputime_of_thread(tid) : 0;
 			atomic_compare_exchange_strong(&m->cpu_mark, &unknown, now);
 		}
 	}
@@ -69,7 +74,7 @@ int64_t cputime_of(const struct g *g)
 			continue;
 		}
 		mark = atomic_load(&m->cpu_mark);
-		now = kernel_ns(cputime_kernel_clock(m->tid));
+		now = cputime_of_thread(m->tid);
 		if (mark != CPUTIME_BUSY && mark == atomic_load(&m->cpu_mark) &&
 		    counts(m, g) && sum == atomic_load(&g->cpu))
 			return mark == CPUTIME_UNKNOWN ? sum : sum + now - mark;

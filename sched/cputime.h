@@ -34,6 +34,8 @@ int64_t cputime_of(const struct g *g);
 
 /* The kernel's clock of its thread TID, as clock_gettime(2) names it. */
 clockid_t cputime_kernel_clock(int32_t tid);
+/* The CPU time, ns, of the kernel thread TID; 0 if the kernel does not say. Anywhere. */
+int64_t cputime_of_thread(int32_t tid);
 
 /* Around a change of m->curg from FROM, a G or g0, on the calling M. */
 void cputime_leave(struct m *m, struct g *from);

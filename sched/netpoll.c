@@ -513,8 +513,7 @@ void netpoll_closing(int fd)
 		raw1(SYS_close, up);
 	}
 	lock_release(&s->lock);
-	for (struct g *g; (g = gqueue_pop(&ready));)
-		sched_ready(g);
+	sched_ready_all(&ready);
 }
 
 void netpoll_closed(int fd)
@@ -531,8 +530,7 @@ void netpoll_closed(int fd)
 		s->known = false;
 	}
 	lock_release(&s->lock);
-	for (struct g *g; (g = gqueue_pop(&ready));)
-		sched_ready(g);
+	sched_ready_all(&ready);
 }
 
 /* The next number from FD to HI in a slot that anybody has used, or -1. */

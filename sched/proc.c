@@ -463,8 +463,7 @@ void sched_poller_started(void)
 		sched_nudge(m);
 }
 
-/* Queue what the netpoller brought. */
-static void ready_all(struct gqueue *q)
+void sched_ready_all(struct gqueue *q)
 {
 	for (struct g *g; (g = gqueue_pop(q));)
 		sched_ready(g);
@@ -575,7 +574,7 @@ static void m_sleep(struct m *m)
 			break;
 		}
 		/* All Ps are busy: they see the global queue and their timers themselves. */
-		ready_all(&ready);
+		sched_ready_all(&ready);
 		if (next <= raw_now()) {
 			struct timespec ms = {0, 1000000};
 

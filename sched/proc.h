@@ -53,6 +53,8 @@ void sched_handoff_p(struct p *p);
 /* Take P from M, whose kernel thread was seen asleep outside of the library. False if M is inside by
  * now, or the kernel has no membarrier. */
 bool sched_retake_stalled(struct p *p, struct m *m);
+/* Make all of Q, claimed Gs, runnable. */
+void sched_ready_all(struct gqueue *q);
 /* Make a claimed G the first of the global queue; the caller sees to a P for it. */
 void sched_ready_first(struct g *g);
 /* The netpoller is there from now on: the M that sleeps until the next deadline shall wait for both. */

@@ -15,6 +15,7 @@
 
 #include "sched/base/mem.h"
 #include "sched/base/raw.h"
+#include "sched/cputime.h"
 #include "sched/dump.h"
 #include "sched/netpoll.h"
 #include "sched/proc.h"
@@ -114,15 +115,13 @@ static char thread_state(int32_t tid)
 	return 0;
 }
 
-/* The CPU time, ns, of the kernel thread TID; 0 if the kernel does not say. Its clock's number is that of
- * pthread_getcpuclockid(): the inverted tid above "per thread" (4) and "as scheduled" (2). */
-static int64_t thread_cpu(int32_t tid)
+/* M's G is to give way: at once, or at its next call if that is what was asked for. */
+static void preempt(struct m *m)
 {
-	struct timespec ts;
-
-	if (raw_failed(raw2(SYS_clock_gettime, (long)(int32_t)(~(uint32_t)tid << 3 | 6), &ts)))
-		return 0;
-	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+	if (cooperative)
+		atomic_fetch_or(&m->attn, ATTN_PREEMPT);
+	else
+		sig_kick(m, true);
 }
 
 /* A P whose M sleeps outside of the library (a call that we do not see, a page that comes from a disk)
@@ -155,14 +154,14 @@ static bool stall_or_preempt(void)
 		if (status != P_RUNNING || tick != p->seen_tick || !m) {
 			p->seen_tick = tick;
 			p->seen_when = now;
-			p->seen_cpu = status == P_RUNNING && m ? thread_cpu(m->tid) : -1;
+			p->seen_cpu = status == P_RUNNING && m ? cputime_of_thread(m->tid) : -1;
 			p->last_cpu = p->seen_cpu;
 			contended |= work_waits(p);
 			continue;
 		}
 		if (!work_waits(p) && !nobody_looks())
 			continue;
-		cpu = thread_cpu(m->tid);
+		cpu = cputime_of_thread(m->tid);
 		ran = cpu != p->last_cpu;
 		p->last_cpu = cpu;
 		/* As long as Gs compute and nothing waits for them, they are left in peace. */
@@ -188,10 +187,7 @@ static bool stall_or_preempt(void)
 		    cpu - p->seen_cpu >= SLICE / 2) {
 			p->seen_when = now;
 			p->seen_cpu = cpu;
-			if (cooperative)
-				atomic_fetch_or(&m->attn, ATTN_PREEMPT);
-			else
-				sig_kick(m, true);
+			preempt(m);
 		}
 	}
 	return contended;
@@ -220,7 +216,7 @@ static struct p *longest(int64_t now)
 		if (atomic_load(&p->status) != P_RUNNING || !m || atomic_load(&m->in_sched) ||
 		    atomic_load(&p->urgent) || atomic_load(&p->tick) != p->seen_tick ||
 		    now - p->seen_when < GRANULE || p->seen_cpu < 0 ||
-		    thread_cpu(m->tid) - p->seen_cpu < GRANULE / 2)
+		    cputime_of_thread(m->tid) - p->seen_cpu < GRANULE / 2)
 			continue;
 		if (!best || p->seen_when < best->seen_when)
 			best = p;
@@ -246,12 +242,9 @@ static bool wake_sleepers(int64_t now)
 		if (!m)
 			return true;
 		p->seen_when = now;
-		p->seen_cpu = thread_cpu(m->tid);
+		p->seen_cpu = cputime_of_thread(m->tid);
 		atomic_store(&p->urgent, true);
-		if (cooperative)
-			atomic_fetch_or(&m->attn, ATTN_PREEMPT);
-		else
-			sig_kick(m, true);
+		preempt(m);
 	}
 	return false;
 }
@@ -265,8 +258,8 @@ static void recall(void)
 			continue;
 		}
 		if (!m->recall_cpu)
-			m->recall_cpu = thread_cpu(m->tid);
-		else if (thread_cpu(m->tid) - m->recall_cpu >= STALL)
+			m->recall_cpu = cputime_of_thread(m->tid);
+		else if (cputime_of_thread(m->tid) - m->recall_cpu >= STALL)
 			sig_kick(m, true);
 	}
 }
@@ -363,8 +356,7 @@ static void loop(void *arg)
 			struct gqueue ready = {0};
 
 			netpoll_poll(0, &ready);
-			for (struct g *g; (g = gqueue_pop(&ready));)
-				sched_ready(g);
+			sched_ready_all(&ready);
 		}
 		/* A timer of a P that nobody runs, or whose G computes. */
 		soon = false;

@@ -251,7 +251,6 @@ struct m {
 	bool spinning;
 	_Atomic bool polling; /* asleep in netpoll_poll(), or about to be; to be woken by netpoll_break() */
 	uint8_t vain_yields; /* that found nothing else to run [own] */
-	_Atomic bool blocked; /* in a raw call that gave its P away */
 	struct m *link;	    /* idle list [sched.lock] */
 	struct m *all_link; /* [sched.lock], never removed */
 
