@@ -329,11 +329,15 @@ static void start_m(struct p *p, bool spinning)
 	if (m) {
 		m->nextp = p;
 		m->spinning = spinning;
-		if (!raw_failed(sched_clone_m(m, sched_m_start)))
+		if (!raw_failed(sched_clone_m(m, sched_m_start))) {
+			atomic_store(&sched.short_of_ms, false);
 			return;
+		}
 		sched_m_drop(m);
-		/* No more kernel threads: the work stays queued, and whoever has a P will come to it. */
 	}
+	/* No more kernel threads: the work stays queued, and whoever has a P will come to it. If all Ms are
+	 * in calls, sysmon brings one out of its. */
+	atomic_store(&sched.short_of_ms, true);
 	if (spinning)
 		atomic_fetch_sub(&sched.n_spinning, 1);
 	lock_acquire(&sched.lock);
@@ -538,6 +542,8 @@ static void m_sleep(struct m *m)
 	m->link = sched.idle_ms;
 	sched.idle_ms = m;
 	sched.n_idle_ms++;
+	if (atomic_load(&sched.short_of_ms))
+		atomic_store(&sched.short_of_ms, false);
 	lock_release(&sched.lock);
 	while (atomic_load(&m->park) != 1) {
 		struct m *nobody = NULL;

@@ -264,6 +264,35 @@ static void recall(void)
 	}
 }
 
+/* The kernel makes no more threads for us, and a P waits for one though there is work, perhaps for the very
+ * G that the others wait for. One M in a call that can be interrupted is brought out of it: its G takes
+ * the P, goes behind the others (ATTN_PREEMPT) and makes its call again when it is its turn, so that few
+ * Ms serve many calls, one after the other. */
+static struct m *relieved; /* last */
+
+static bool relieve(void)
+{
+	struct m *m = relieved;
+	bool waits = false;
+
+	for (uint32_t i = 0; i < sched.n_procs && !waits; i++)
+		waits = work_waits(&sched.ps[i]);
+	if (!waits || atomic_load(&sched.n_idle_ps) == 0)
+		return false;
+	do {
+		struct g *g;
+
+		m = m && m->all_link ? m->all_link : sched.all_ms;
+		g = atomic_load(&m->curg);
+		if (m != sysmon_m && g && atomic_load(&g->status) == G_SYSCALL) {
+			relieved = m;
+			sig_kick(m, true);
+			return true;
+		}
+	} while (m != relieved && (relieved || m->all_link));
+	return false;
+}
+
 /* Stacks that were not needed for a while go back to the kernel. */
 static int64_t trim_next;
 
@@ -334,13 +363,14 @@ static void loop(void *arg)
 	uint32_t vain = 0;
 	int64_t pause = PAUSE_MIN, idle = 0;
 
-	bool busy, soon;
+	bool busy, soon, lacking;
 
 	sig_kicks_only(arg);
 	raw6(SYS_prctl, PR_SET_TIMERSLACK, 1000, 0, 0, 0, 0); /* ns; the default is 50 us */
 	for (;;) {
 		sleep_busy(pause);
-		idle = atomic_load(&sched.n_idle_ps) == sched.n_procs ? idle + pause : 0;
+		lacking = atomic_load(&sched.short_of_ms);
+		idle = atomic_load(&sched.n_idle_ps) == sched.n_procs && !lacking ? idle + pause : 0;
 		if (idle >= IDLE_FOR) {
 			sleep_idle();
 			idle = 0;
@@ -351,8 +381,9 @@ static void loop(void *arg)
 		trim();
 		busy = stall_or_preempt();
 		busy |= atomic_exchange(&sched.sparing, false);
-		/* All work: nobody looks whose descriptors are ready. */
-		if (netpoll_waiters() && atomic_load(&sched.n_idle_ps) != sched.n_procs) {
+		/* All work, or nobody can: nobody looks whose descriptors are ready. */
+		if (netpoll_waiters() &&
+		    (lacking || atomic_load(&sched.n_idle_ps) != sched.n_procs)) {
 			struct gqueue ready = {0};
 
 			netpoll_poll(0, &ready);
@@ -366,6 +397,8 @@ static void loop(void *arg)
 			sched_wake_p();
 		if (atomic_load(&sched.n_stalled))
 			recall();
+		if (lacking)
+			soon |= relieve();
 		if (retake(pause >= PAUSE_MAX)) {
 			vain = 0;
 			pause = PAUSE_MIN;
@@ -398,6 +431,7 @@ int sysmon_start(void)
 void sysmon_forked(void)
 {
 	atomic_store(&started, false);
+	relieved = NULL;
 	trace_forked();
 	dump_forked();
 }
