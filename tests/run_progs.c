@@ -3,7 +3,7 @@
  * run_progs.c - runs every program of tests/progs natively and preloaded, and compares
  *
  * The runner is a native Criterion program and is never preloaded itself.  A test is a program and a
- * GOMAXPROCS: the program runs once without the library and once with it, each time as the leader of
+ * GOMAXPROCS, and bears their names (mutex_pi::procs_8): the program runs once without the library and once with it, each time as the leader of
  * a process group of its own, with /dev/null for input and one file for both outputs.  The test
  * passes when the native run ends as the program's head comment says (see progs/prog.h), and the
  * preloaded one with the same status and the same bytes.
@@ -16,7 +16,7 @@
 #define _GNU_SOURCE
 #endif
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
+#include <criterion/options.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -50,19 +50,6 @@ enum {
 	EXIT_SKIP = 77,
 	SHOWN = 1500, /* bytes of an output that a failure shows */
 	HEAD = 2048,  /* bytes of a source that may hold the head comment */
-};
-
-/* The programs, one string each: the list of the build, tests/progs/progs.am. */
-static const char *const progs[] = {
-#include "progs_list.h"
-};
-
-static const int procs[] = { 1, 2, 8 };
-
-/* Criterion copies a parameter to the process of its test: no pointers. */
-struct prog_case {
-	char name[64];
-	int procs;
 };
 
 /* What a program's head comment asks for. */
@@ -260,45 +247,37 @@ static const char *lib_path(void)
 	return lib;
 }
 
-ParameterizedTestParameters(progs, same)
+static void check_same(const char *name, int nprocs)
 {
-	const char *only = getenv("ONLY");
-	struct prog_case *cases;
-	size_t n = 0;
-
-	cases = cr_calloc(ARRAY_SIZE(progs) * ARRAY_SIZE(procs), sizeof(*cases));
-	for (size_t i = 0; i < ARRAY_SIZE(progs); i++) {
-		if (only && !strstr(progs[i], only))
-			continue;
-		for (size_t j = 0; j < ARRAY_SIZE(procs); j++, n++) {
-			snprintf(cases[n].name, sizeof(cases[n].name), "%s", progs[i]);
-			cases[n].procs = procs[j];
-		}
-	}
-	return cr_make_param_array(struct prog_case, cases, n);
-}
-
-ParameterizedTest(struct prog_case *c, progs, same)
-{
-	struct prog_head head = head_read(c->name);
+	struct prog_head head = head_read(name);
 	const char *lib = lib_path();
 	struct prog_run native, preloaded;
 	char want[64], got[64];
 
-	native = run_native(c->name, &head);
+	native = run_native(name, &head);
 	if (!native.hung && native.status == EXIT_SKIP << 8)
-		cr_skip_test("%s: %s", c->name, native.out);
-	cr_assert(!native.hung && native.status == head.status, "%s: natively: %s\n%.*s", c->name,
+		cr_skip_test("%s: %s", name, native.out);
+	cr_assert(!native.hung && native.status == head.status, "%s: natively: %s\n%.*s", name,
 		  status_text(&native, want), SHOWN, native.out);
-	preloaded = run_prog(c->name, head.limit ? head.limit : PRELOADED_LIMIT, lib, c->procs);
+	preloaded = run_prog(name, head.limit ? head.limit : PRELOADED_LIMIT, lib, nprocs);
 	cr_assert(
 		run_equal(&native, &preloaded),
 		"%s: GOMAXPROCS=%d: natively %s, preloaded %s\n--- natively\n%.*s--- preloaded\n%.*s---",
-		c->name, c->procs, status_text(&native, want), status_text(&preloaded, got), SHOWN,
+		name, nprocs, status_text(&native, want), status_text(&preloaded, got), SHOWN,
 		native.out, SHOWN, preloaded.out);
 	free(native.out);
 	free(preloaded.out);
 }
+
+#define PROG_PROCS(name, nprocs)                                                                   \
+	Test(name, procs_##nprocs)                                                                 \
+	{                                                                                          \
+		check_same(#name, nprocs);                                                         \
+	}
+#define PROG(name) PROG_PROCS(name, 1) PROG_PROCS(name, 2) PROG_PROCS(name, 8)
+
+/* A line PROG(name) for each program of the build's list, tests/progs/progs.am. */
+#include "progs_list.h"
 
 /* That the programs really run on goroutines: a thread's id is one that no kernel gives out. */
 Test(progs, are_goroutines)
@@ -308,4 +287,21 @@ Test(progs, are_goroutines)
 	cr_assert(!run.hung && run.status == 0 && strtol(run.out, NULL, 10) >= 1 << 22,
 		  "whoami: %.*s", SHOWN, run.out);
 	free(run.out);
+}
+
+int main(int argc, char **argv)
+{
+	struct criterion_test_set *tests = criterion_initialize();
+	const char *only = getenv("ONLY");
+	char pattern[128];
+	int failed = 0;
+
+	if (only) {
+		snprintf(pattern, sizeof(pattern), "@(progs|*%s*)/*", only);
+		criterion_options.pattern = pattern;
+	}
+	if (criterion_handle_args(argc, argv, true))
+		failed = !criterion_run_all_tests(tests);
+	criterion_finalize(tests);
+	return failed;
 }
