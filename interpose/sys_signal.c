@@ -228,28 +228,15 @@ long sys_rt_sigsuspend(struct g *g, struct seam *s)
 
 long sys_sigaltstack(struct g *g, struct seam *s)
 {
-	stack_t st, old = {.ss_sp = (void *)g->alt.sp, .ss_size = g->alt.size, .ss_flags = g->alt.flags};
-	uintptr_t sp = (uintptr_t)s;
-	bool on = !(g->alt.flags & SS_DISABLE) && sp - g->alt.sp < g->alt.size;
+	stack_t set, old;
+	long r;
 
-	if (on)
-		old.ss_flags |= SS_ONSTACK;
-	if (s->arg[0]) {
-		if (arch_copy_user(&st, (void *)s->arg[0], sizeof st))
-			return -EFAULT;
-		if (on)
-			return -EPERM;
-		if (st.ss_flags & ~(SS_DISABLE | SS_ONSTACK | (1 << 31)))
-			return -EINVAL;
-		if (!(st.ss_flags & SS_DISABLE) && st.ss_size < 2048)
-			return -ENOMEM;
-		g->alt.sp = (uintptr_t)st.ss_sp;
-		g->alt.size = st.ss_size;
-		g->alt.flags = st.ss_flags & ~SS_ONSTACK;
-	}
-	if (s->arg[1] && arch_copy_user((void *)s->arg[1], &old, sizeof old))
+	if (s->arg[0] && arch_copy_user(&set, (void *)s->arg[0], sizeof set))
 		return -EFAULT;
-	return 0;
+	r = sig_altstack(g, s->arg[0] ? &set : NULL, &old, (uintptr_t)s);
+	if (r == 0 && s->arg[1] && arch_copy_user((void *)s->arg[1], &old, sizeof old))
+		return -EFAULT;
+	return r;
 }
 
 /* A signalfd reads the kernel's queue of the process. */

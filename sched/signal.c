@@ -29,6 +29,10 @@ static const uint64_t GLIBC_OWN = BIT(32) | BIT(33);
 static const uint64_t ALWAYS_OURS = BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIG_KICK) | BIT(SIG_CARRIER);
 static const uint64_t EVERYTHING = ~0ull;
 
+/* linux/signal.h */
+enum { ALTSTACK_MIN = 2048 };
+static const unsigned AUTODISARM = 1u << 31;
+
 static struct lock sig_lock;
 static struct sig_action actions[65]; /* the program's [sig_lock] */
 static uint64_t shadowed; /* kernel disposition is ours although the program's is DFL or IGN */
@@ -220,6 +224,36 @@ static struct g *find_taker(uint64_t bit)
 	return NULL;
 }
 
+/* A G that runs, and takes BIT. */
+static struct g *find_runner(uint64_t bit)
+{
+	for (const struct m *m = sched.all_ms; m; m = m->all_link) {
+		struct g *g = atomic_load(&m->curg);
+
+		if (g && atomic_load(&g->status) == G_RUNNING && takes(g, bit))
+			return g;
+	}
+	return NULL;
+}
+
+/* Who shall take INFO, a signal of the process that was noted on M. A timer's goes, as in the kernel, to the
+ * thread that it found running; those that tell how CPU time passes (profilers use them) to nobody else. */
+static struct g *find_taker_of(const struct m *m, const siginfo_t *info)
+{
+	const int sig = info->si_signo;
+	const bool spent = info->si_code == SI_KERNEL && (sig == SIGPROF || sig == SIGVTALRM);
+	struct g *g = NULL;
+
+	if (spent || info->si_code == SI_TIMER) {
+		g = atomic_load(&m->curg);
+		if (g && !takes(g, BIT(sig)))
+			g = NULL;
+	}
+	if (!g && spent)
+		g = find_runner(BIT(sig));
+	return g ? g : find_taker(BIT(sig));
+}
+
 /* ---- signals that the kernel keeps ---------------------------------------------------------- */
 /*
  * A signalfd reads the kernel's queue. So a signal that some signalfd asks for (mirrored), and that
@@ -387,7 +421,7 @@ static void post(struct m *m, const siginfo_t *info)
 		return;
 	}
 	lock_acquire(&sig_lock);
-	to = find_taker(bit);
+	to = find_taker_of(m, info);
 	if ((to && ignored(info->si_signo) && !(atomic_load(&to->sigmask) & bit)) ||
 	    (!to && leave_to_kernel_locked(m, info))) {
 		lock_release(&sig_lock);
@@ -397,7 +431,7 @@ static void post(struct m *m, const siginfo_t *info)
 	lock_release(&sig_lock);
 	/* Looked for again: a G that changes its mask does so first, and then looks at what is pending. */
 	atomic_thread_fence(memory_order_seq_cst);
-	to = find_taker(bit);
+	to = find_taker_of(m, info);
 	if (to)
 		notify(to);
 }
@@ -490,6 +524,37 @@ static void default_action(int sig)
 	lock_release(&sig_lock);
 }
 
+/* Does SP lie on G's alternate stack, as long as that is to be told from others? */
+static bool on_altstack(const struct g *g, uintptr_t sp)
+{
+	return !(g->alt.flags & (SS_DISABLE | AUTODISARM)) && sp - g->alt.sp <= g->alt.size;
+}
+
+long sig_altstack(struct g *g, const stack_t *set, stack_t *old, uintptr_t sp)
+{
+	const int mode = set ? set->ss_flags & ~(int)AUTODISARM : 0;
+
+	if (old) {
+		old->ss_sp = (void *)g->alt.sp;
+		old->ss_size = g->alt.size;
+		old->ss_flags = g->alt.flags | (on_altstack(g, sp) ? SS_ONSTACK : 0);
+	}
+	if (!set)
+		return 0;
+	if (on_altstack(g, sp))
+		return -EPERM;
+	if (mode != 0 && mode != SS_DISABLE && mode != SS_ONSTACK)
+		return -EINVAL;
+	if (mode != SS_DISABLE && set->ss_size < ALTSTACK_MIN)
+		return -ENOMEM;
+	g->alt = (struct g_altstack){.flags = set->ss_flags & ~SS_ONSTACK};
+	if (mode == SS_DISABLE)
+		return 0;
+	g->alt.sp = (uintptr_t)set->ss_sp;
+	g->alt.size = set->ss_size;
+	return 0;
+}
+
 /* Put INFO's handler on G, which was interrupted at UC. */
 static void inject(struct g *g, ucontext_t *uc, const siginfo_t *info)
 {
@@ -516,10 +581,15 @@ static void inject(struct g *g, ucontext_t *uc, const siginfo_t *info)
 		saved = g->sigsaved;
 		g->sigsaved_valid = false;
 	}
-	if ((a.flags & SA_ONSTACK) && !(g->alt.flags & SS_DISABLE) &&
-	    (sp - g->alt.sp > g->alt.size))
+	if ((a.flags & SA_ONSTACK) && !(g->alt.flags & SS_DISABLE) && !on_altstack(g, sp))
 		top = g->alt.sp + g->alt.size;
+	/* One handler too many on it: below may be anything. */
+	if ((top || on_altstack(g, sp)) &&
+	    (top ? top : sp) - g->alt.sp < arch_inject_size(uc))
+		default_action(SIGSEGV);
 	arch_inject(uc, sig, info, a.handler, top, saved, &g->alt);
+	if (g->alt.flags & AUTODISARM)
+		g->alt = (struct g_altstack){.flags = SS_DISABLE};
 	mask |= a.mask;
 	if (!(a.flags & SA_NODEFER))
 		mask |= BIT(sig);
@@ -795,9 +865,7 @@ void sig_return(ucontext_t *uc)
 	sched_enter(g);
 	mem_copy(&mask, &uc->uc_sigmask, sizeof mask);
 	change_mask(g, mask & ~UNBLOCKABLE);
-	g->alt.sp = (uintptr_t)uc->uc_stack.ss_sp;
-	g->alt.size = uc->uc_stack.ss_size;
-	g->alt.flags = uc->uc_stack.ss_flags & ~SS_ONSTACK;
+	sig_altstack(g, &uc->uc_stack, NULL, (uintptr_t)uc);
 	before_sigreturn(g, uc);
 	sched_leave(g);
 }

@@ -48,6 +48,8 @@ void sig_forked(struct g *g, int32_t pid);
 long sig_set_action(int sig, const struct sig_action *act, struct sig_action *old);
 /* Set G's mask; what was blocked and is pending is delivered on the way out. */
 void sig_set_mask(struct g *g, uint64_t mask);
+/* sigaltstack(2), by G on the stack at SP; SET and OLD may be NULL. */
+long sig_altstack(struct g *g, const stack_t *set, stack_t *old, uintptr_t sp);
 /* What is pending for G and for the process, the kernel's queue included. */
 uint64_t sig_pending(const struct g *g);
 /* Queue a signal for G, whatever it is doing. 0, also when G has just ended, or -EAGAIN. */
