@@ -82,6 +82,8 @@ void seam_stack_made(struct g *g, uintptr_t tls);
 
 /* timer_create(2) on a clock that the kernel knows; the signal may be for a G. */
 long seam_timer_event(struct seam *s);
+/* Timer ID is no more. */
+void seam_timer_deleted(int32_t id);
 
 /* A body: G is the current G, entered in the scheduler. */
 typedef long seam_body(struct g *g, struct seam *s);

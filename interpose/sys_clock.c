@@ -115,28 +115,50 @@ static int64_t to_kernel(const struct g *of, int64_t ns)
 	return ns > 0 ? ns : 1;
 }
 
-/* Which timers are on which G's clock; one that is forgotten takes absolute times for its kernel
- * thread's. */
+/* Which timers are on which G's clock, in no order. [timers_lock] */
 enum { TIMERS_MAX = 256 };
 static struct {
-	int32_t id, tid;
+	int32_t id, tid; /* TID 0: taken, for a timer that has no id yet */
 } timers[TIMERS_MAX];
 static _Atomic uint32_t n_timers;
 static struct lock timers_lock;
 
-static void timer_note(int32_t id, int32_t tid)
+/* A place for a timer that is to be made. */
+static bool timer_reserve(void)
+{
+	bool room;
+
+	lock_acquire(&timers_lock);
+	room = n_timers < TIMERS_MAX;
+	if (room) {
+		timers[n_timers].id = -1;
+		timers[n_timers++].tid = 0;
+	}
+	lock_release(&timers_lock);
+	return room;
+}
+
+/* The place of the timer ID is free again, or is that of TID's if that is not 0. */
+static void timer_change(int32_t id, int32_t new_id, int32_t tid)
 {
 	uint32_t i = 0;
 
 	lock_acquire(&timers_lock);
 	while (i < n_timers && timers[i].id != id)
 		i++;
-	if (i < n_timers || (tid && n_timers < TIMERS_MAX)) {
-		timers[i].id = id;
+	if (i < n_timers && tid) {
+		timers[i].id = new_id;
 		timers[i].tid = tid;
-		n_timers += i == n_timers;
+	} else if (i < n_timers) {
+		timers[i] = timers[--n_timers];
 	}
 	lock_release(&timers_lock);
+}
+
+void seam_timer_deleted(int32_t id)
+{
+	if (n_timers)
+		timer_change(id, 0, 0);
 }
 
 /* NULL if the timer is on another clock, or its thread gone. */
@@ -160,15 +182,19 @@ long sys_timer_create(struct g *g, struct seam *s)
 	int32_t id;
 	long r;
 
-	if (of) {
-		r = own_clock(g, of, &clock);
-		if (r)
-			return r;
-		t.arg[0] = clock;
-	}
+	if (!of)
+		return seam_timer_event(&t);
+	r = own_clock(g, of, &clock);
+	if (r)
+		return r;
+	if (!timer_reserve())
+		return -EAGAIN;
+	t.arg[0] = clock;
 	r = seam_timer_event(&t);
-	if (r == 0 && (of || n_timers) && !arch_copy_user(&id, (void *)s->arg[2], sizeof id))
-		timer_note(id, of ? of->tid : 0);
+	if (r == 0 && !arch_copy_user(&id, (void *)s->arg[2], sizeof id))
+		timer_change(-1, id, of->tid);
+	else
+		timer_change(-1, 0, 0);
 	return r;
 }
 

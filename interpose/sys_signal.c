@@ -126,12 +126,13 @@ static long send_process(struct g *g, struct seam *s, const siginfo_t *info)
 {
 	int sig = (int)s->arg[1];
 	struct seam t = *s;
+	long r = 1;
 
 	if ((int32_t)s->arg[0] >= GTAB_TID_FIRST && gtab_find((int32_t)s->arg[0]))
 		t.arg[0] = raw0(SYS_getpid);
-	if (t.arg[0] == raw0(SYS_getpid) && sig >= 1 && sig <= 64 && sig_send_process(g->m, info))
-		return 0;
-	return seam_raw(&t);
+	if (t.arg[0] == raw0(SYS_getpid) && sig >= 1 && sig <= 64)
+		r = sig_send_process(g->m, info);
+	return r == 1 ? seam_raw(&t) : r;
 }
 
 long sys_kill(struct g *g, struct seam *s)
@@ -300,9 +301,12 @@ long seam_timer_event(struct seam *s)
 
 long sys_timer_delete(struct g *g, struct seam *s)
 {
-	long r = seam_raw(s);
+	long r;
 
 	(void)g;
+	/* First, for afterwards another may have its id. */
+	seam_timer_deleted((int32_t)s->arg[0]);
+	r = seam_raw(s);
 	if (r == 0)
 		sigtimer_deleted((int32_t)s->arg[0]);
 	return r;

@@ -395,7 +395,7 @@ long sig_send(struct g *g, const siginfo_t *info)
 		lock_release(&sig_lock);
 		return 0;
 	}
-	ok = sigpend_put(&g->pending, info);
+	ok = sigpend_room(info) && sigpend_put(&g->pending, info);
 	lock_release(&sig_lock);
 	if (!ok)
 		return -EAGAIN;
@@ -436,17 +436,23 @@ static void post(struct m *m, const siginfo_t *info)
 		notify(to);
 }
 
-bool sig_send_process(struct m *m, const siginfo_t *info)
+long sig_send_process(struct m *m, const siginfo_t *info)
 {
 	int sig = info->si_signo;
 	uint64_t bit = BIT(sig);
+	bool room;
 
 	/* What has no handler of ours behind it, and what the kernel keeps, is the kernel's. */
 	if ((bit & (UNBLOCKABLE | GLIBC_OWN)) || sig == dump_signal() || ((atomic_load(&mirrored) | atomic_load(&keeping)) & bit) ||
 	    !(has_handler(&actions[sig]) || (shadowed & bit)))
-		return false;
+		return 1;
+	lock_acquire(&sig_lock);
+	room = sigpend_room(info);
+	lock_release(&sig_lock);
+	if (!room)
+		return -EAGAIN;
 	post(m, info);
-	return true;
+	return 0;
 }
 
 /* G, which had been told of signals of the process, takes CLOSED no more: somebody else must. */

@@ -57,9 +57,9 @@ long sig_send(struct g *g, const siginfo_t *info);
 
 /* A signalfd for SET was made: what of it all Gs block is to be found in the kernel's queue. */
 void sig_mirror(struct g *g, uint64_t set);
-/* A signal for the process, sent by the G on M: true if it was ours to queue, false if the kernel
+/* A signal for the process, sent by the G on M: 0, -EAGAIN, or 1 if it is not ours to queue, and the kernel
  * must be asked. */
-bool sig_send_process(struct m *m, const siginfo_t *info);
+long sig_send_process(struct m *m, const siginfo_t *info);
 /* G is about to end: what it was to take, others do. */
 void sig_exit(struct g *g);
 

@@ -2,11 +2,18 @@
 /* Queues of pending signals. See sigpend.h. */
 #include "sched/sigpend.h"
 
+#include <stddef.h>
+#include <sys/resource.h>
+
 #include "sched/base/mem.h"
+#include "sched/base/raw.h"
+
+enum { GLIBC_LAST = 33 }; /* real-time signals that are glibc's own */
 
 #define BIT(sig) (1ull << ((sig) - 1))
 
 static struct sigq *free_q;
+static uint64_t queued; /* entries that are in some queue */
 
 static struct sigq *entry_new(void)
 {
@@ -24,6 +31,7 @@ static struct sigq *entry_new(void)
 	}
 	q = free_q;
 	free_q = q->next;
+	queued++;
 	return q;
 }
 
@@ -31,6 +39,17 @@ static void entry_free(struct sigq *q)
 {
 	q->next = free_q;
 	free_q = q;
+	queued--;
+}
+
+bool sigpend_room(const siginfo_t *info)
+{
+	struct rlimit limit;
+
+	/* What comes from the kernel has been through this. */
+	if (info->si_signo <= GLIBC_LAST || info->si_code >= SI_USER || info->si_code == SI_TIMER)
+		return true;
+	return raw4(SYS_prlimit64, 0, RLIMIT_SIGPENDING, NULL, &limit) || queued < limit.rlim_cur;
 }
 
 /* A timer whose signal is still pending only counts. */
@@ -109,4 +128,5 @@ void sigpend_forked(struct sigpend *p)
 	atomic_store(&p->set, 0);
 	/* The lock may have been held: the list may be in the middle of a change. */
 	free_q = NULL;
+	queued = 0;
 }

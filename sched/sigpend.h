@@ -17,6 +17,9 @@
 /* Queue INFO. False when there is no memory. */
 bool sigpend_put(struct sigpend *p, const siginfo_t *info);
 
+/* May the program queue INFO? RLIMIT_SIGPENDING bounds its real-time signals, but for those of kill(2). */
+bool sigpend_room(const siginfo_t *info);
+
 /* Take the first of SET: the lowest number, but 32, glibc's cancellation, before all others. False
  * when none of SET is pending. */
 bool sigpend_take(struct sigpend *p, uint64_t set, siginfo_t *info);
