@@ -19,6 +19,9 @@ static seam_body *const bodies[] = {
 	[__NR_exit] = sys_exit,
 	[__NR_futex] = sys_futex,
 	[__NR_futex_waitv] = sys_futex_waitv,
+	[__NR_futex_wait] = sys_futex_wait,
+	[__NR_futex_wake] = sys_futex_wake,
+	[__NR_futex_requeue] = sys_futex_wake,
 	[__NR_sched_yield] = sys_sched_yield,
 	[__NR_nanosleep] = sys_nanosleep,
 	[__NR_clock_nanosleep] = sys_clock_nanosleep,
@@ -297,6 +300,8 @@ static long no_g(struct g *g, struct seam *s)
 		return seam_clone_foreign(s);
 	if (s->nr == __NR_futex)
 		return seam_futex_foreign(s);
+	if (s->nr == __NR_futex_wake || s->nr == __NR_futex_requeue)
+		return seam_futex2_foreign(s);
 	/* They may wait, and take care of themselves. */
 	if (s->nr == __NR_close || s->nr == __NR_dup2 || s->nr == __NR_dup3 || s->nr == __NR_close_range)
 		return bodies[s->nr](NULL, s);

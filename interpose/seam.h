@@ -16,6 +16,8 @@ long seam_raw_clone(struct seam *s);
 
 /* The futex call of a thread that is no G (sched_foreign): it waits in the kernel, but wakes Gs too. */
 long seam_futex_foreign(const struct seam *s);
+/* Likewise futex_wake and futex_requeue. */
+long seam_futex2_foreign(const struct seam *s);
 /* That of a vfork child of G's; and what it wants woken, once it has gone. */
 long seam_futex_child(struct g *g, const struct seam *s);
 void seam_child_gone(struct g *g);
@@ -105,7 +107,7 @@ seam_body sys_of_process, sys_memory_of_process, sys_get_robust_list, sys_open, 
 
 seam_body sys_of_thread, sys_set_or_ask, sys_seccomp, sys_capget, sys_capset, sys_prctl;
 
-seam_body sys_futex_waitv, sys_set_ids, sys_close, sys_dup2, sys_close_range, sys_poll,
+seam_body sys_futex_waitv, sys_futex_wait, sys_futex_wake, sys_set_ids, sys_close, sys_dup2, sys_close_range, sys_poll,
 	sys_epoll_wait, sys_select;
 
 /* In a forked child. */

@@ -41,12 +41,12 @@ static long in_kernel(struct g *g, struct seam *s)
 	return seam_call(g, s, limited ? INTR : INTR | RESTART);
 }
 
-/* A signal's handler runs, then the wait goes on if SA_RESTART says so and there is no timeout. */
+/* A signal's handler runs, then the wait goes on if SA_RESTART says so and it is AGAIN that may. */
 static long wait_restarting(struct g *g, uint32_t *addr, uint32_t val, uint32_t bitset,
-			    int64_t deadline)
+			    int64_t deadline, bool again)
 {
 	for (;;) {
-		bool restart = deadline == FUTEX_NEVER;
+		bool restart = again;
 		long r = futex_wait(g, addr, val, bitset, deadline);
 
 		if (r != -EINTR)
@@ -279,7 +279,8 @@ long sys_futex(struct g *g, struct seam *s)
 				deadline = to_monotonic(CLOCK_REALTIME, deadline);
 		}
 		return wait_restarting(g, addr, val,
-				       cmd == FUTEX_WAIT ? FUTEX_BITSET_MATCH_ANY : val3, deadline);
+				       cmd == FUTEX_WAIT ? FUTEX_BITSET_MATCH_ANY : val3, deadline,
+				       deadline == FUTEX_NEVER);
 	case FUTEX_WAIT_REQUEUE_PI:
 		if (s->arg[3]) {
 			r = seam_timespec((void *)s->arg[3], &deadline);
@@ -346,6 +347,98 @@ long sys_futex_waitv(struct g *g, struct seam *s)
 		if (r != -EINTR || (sig_deliver(g, &restart) && !restart))
 			return r;
 	}
+}
+
+/* ---- futex_wait, futex_wake and futex_requeue of Linux 6.7 ---- */
+
+enum { FUTEX2_FLAGS = FUTEX_32 | FUTEX_PRIVATE_FLAG };
+
+/* Does this kernel have them? It finds fault with their flags then. */
+static bool has_futex2(void)
+{
+	static _Atomic int has; /* 1 yes, -1 no */
+
+	if (!atomic_load_explicit(&has, memory_order_relaxed))
+		atomic_store_explicit(&has, raw4(__NR_futex_wake, 0, 0, 0, -1) == -ENOSYS ? -1 : 1,
+				      memory_order_relaxed);
+	return atomic_load_explicit(&has, memory_order_relaxed) > 0;
+}
+
+/* A word that is ours, by its address and FLAGS: of 32 bits, and no other process may see it. The kernel has
+ * the others, and says what is wrong with them. */
+static bool is_ours(uintptr_t addr, unsigned flags)
+{
+	return (flags | FUTEX_PRIVATE_FLAG) == FUTEX2_FLAGS && !(addr & 3) &&
+	       ((flags & FUTEX_PRIVATE_FLAG) || !memory_is_shared(addr));
+}
+
+long sys_futex_wait(struct g *g, struct seam *s)
+{
+	clockid_t clock = (clockid_t)s->arg[5];
+	int64_t deadline = FUTEX_NEVER;
+	long r;
+
+	if (!has_futex2() || !is_ours((uintptr_t)s->arg[0], (unsigned)s->arg[3]))
+		return in_kernel(g, s);
+	if ((unsigned long)s->arg[1] > UINT32_MAX || (unsigned long)s->arg[2] > UINT32_MAX)
+		return -EINVAL;
+	if (s->arg[4]) {
+		if (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME)
+			return -EINVAL;
+		r = seam_timespec((void *)s->arg[4], &deadline);
+		if (r)
+			return r;
+		deadline = to_monotonic(clock, deadline);
+	}
+	return wait_restarting(g, (uint32_t *)s->arg[0], (uint32_t)s->arg[1], (uint32_t)s->arg[2],
+			       deadline, true);
+}
+
+/* The wake or requeue in S as the call of futex(2) in T that does the same; false: it is the kernel's. */
+static bool as_futex(const struct seam *s, struct seam *t)
+{
+	struct futex_waitv v[2];
+
+	*t = (struct seam){.nr = SYS_futex};
+	if (!has_futex2())
+		return false;
+	if (s->nr == __NR_futex_wake) {
+		if (!is_ours((uintptr_t)s->arg[0], (unsigned)s->arg[3]) ||
+		    (unsigned long)s->arg[1] > UINT32_MAX || (int)s->arg[2] <= 0)
+			return false;
+		t->arg[0] = s->arg[0];
+		t->arg[1] = FUTEX_WAKE_BITSET | (s->arg[3] & FUTEX_PRIVATE_FLAG);
+		t->arg[2] = s->arg[2];
+		t->arg[5] = s->arg[1];
+		return true;
+	}
+	if (!s->arg[0] || (int)s->arg[1] || (int)s->arg[2] < 0 || (int)s->arg[3] < 0 ||
+	    arch_copy_user(v, (void *)s->arg[0], sizeof v) || v[0].__reserved || v[1].__reserved ||
+	    v[0].val > UINT32_MAX || v[1].val > UINT32_MAX || !is_ours(v[0].uaddr, v[0].flags) ||
+	    !is_ours(v[1].uaddr, v[1].flags))
+		return false;
+	t->arg[0] = (long)v[0].uaddr;
+	t->arg[1] = FUTEX_CMP_REQUEUE | (v[0].flags & FUTEX_PRIVATE_FLAG);
+	t->arg[2] = s->arg[2];
+	t->arg[3] = s->arg[3];
+	t->arg[4] = (long)v[1].uaddr;
+	t->arg[5] = (long)v[0].val;
+	return true;
+}
+
+/* futex_requeue, too. */
+long sys_futex_wake(struct g *g, struct seam *s)
+{
+	struct seam t;
+
+	return as_futex(s, &t) ? woken(g, wake(&t, (int)t.arg[1] & FUTEX_CMD_MASK)) : seam_raw(s);
+}
+
+long seam_futex2_foreign(const struct seam *s)
+{
+	struct seam t;
+
+	return as_futex(s, &t) ? seam_futex_foreign(&t) : seam_raw(s);
 }
 
 /* Sleeps until DEADLINE; when a handler ended it, REST (if any) gets what was left. */

@@ -18,6 +18,17 @@
 #include <asm/unistd.h>
 #include <stdbool.h>
 
+/* Linux 6.7: there are bodies for these, whatever the headers of the build have. */
+#ifndef __NR_futex_wake
+#define __NR_futex_wake 454
+#endif
+#ifndef __NR_futex_wait
+#define __NR_futex_wait 455
+#endif
+#ifndef __NR_futex_requeue
+#define __NR_futex_requeue 456
+#endif
+
 enum row_class {
 	CLASS_PASS,    /* cannot block and names no thread: left as it is, the note says why */
 	CLASS_NEVER,   /* must not be patched, the note says why */
@@ -486,15 +497,10 @@ ROW(HANDOFF, fchmodat2,        0,              "changes a file system: may wait 
 #ifdef __NR_map_shadow_stack
 ROW(PASS,    map_shadow_stack, 0,              "cannot block; memory, but no stack of ours")
 #endif
-#ifdef __NR_futex_wake
 ROW(KERNEL,  futex_wake,       NONG,           "wakes Gs and kernel threads")
-#endif
-#ifdef __NR_futex_wait
-ROW(KERNEL,  futex_wait,       INTR | RESTART | NONG, "parks on a bucket")
-#endif
-#ifdef __NR_futex_requeue
+ROW(KERNEL,  futex_wait,       INTR | RESTART | WAITS | NONG,
+	"parks on a bucket; shared words: kernel")
 ROW(KERNEL,  futex_requeue,    NONG,           "wakes Gs and kernel threads")
-#endif
 #ifdef __NR_statmount
 ROW(PASS,    statmount,        0,              "cannot block: reads mounts that are in memory")
 #endif
