@@ -163,7 +163,7 @@ ROW(HANDOFF, fcntl,            INTR | RESTART | NONG, "F_SETLKW waits; F_SETOWN_
 ROW(HANDOFF, flock,            INTR | RESTART, "waits for a lock")
 ROW(HANDOFF, fsync,            WAITS,              "waits for a disk")
 ROW(HANDOFF, fdatasync,        WAITS,              "waits for a disk")
-ROW(HANDOFF, truncate,         0,              "may wait for a disk, or walk a long file")
+ROW(HANDOFF, truncate,         INTR | RESTART, "waits for a lease to end; a disk, a long file")
 ROW(HANDOFF, ftruncate,        0,              "may wait for a disk, or walk a long file")
 ROW(HANDOFF, getdents,         0,              "reads a disk")
 ROW(PASS,    getcwd,           0,              "cannot block: shared by all threads")
