@@ -63,6 +63,9 @@ long seam_pinned(struct g *g, struct seam *s);
 const char *seam_name(struct g *g);
 long seam_set_name(struct g *g, const void *user);
 void seam_name_forked(struct g *g);
+/* open(2) of the file with the name of G, which is not main; main's has been opened. */
+long seam_open_name(struct g *g, long flags);
+void seam_main_name_opened(long flags);
 
 /* clock_nanosleep(2) on a CPU clock. */
 long seam_cpu_sleep(struct g *g, struct seam *s);
@@ -103,7 +106,7 @@ seam_body sys_sched_setaffinity, sys_sched_getaffinity, sys_sched_setscheduler, 
 seam_body sys_clock_gettime, sys_clock_getres, sys_getrusage, sys_timer_create, sys_timer_settime;
 
 seam_body sys_of_process, sys_memory_of_process, sys_get_robust_list, sys_open, sys_openat,
-	sys_getdents64;
+	sys_getdents64, sys_path, sys_path_at, sys_readlink, sys_readlinkat;
 
 seam_body sys_of_thread, sys_set_or_ask, sys_seccomp, sys_capget, sys_capset, sys_prctl;
 

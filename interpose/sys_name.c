@@ -19,7 +19,6 @@
 #include <sys/mman.h>
 
 #include "interpose/seam.h"
-#include "interpose/table.h"
 #include "sched/base/lock.h"
 #include "sched/base/mem.h"
 #include "sched/base/raw.h"
@@ -123,7 +122,7 @@ static size_t length(const char *s)
 	return n;
 }
 
-static long open_name(struct g *g, long flags)
+long seam_open_name(struct g *g, long flags)
 {
 	long fd = raw2(SYS_memfd_create, "comm", flags & O_CLOEXEC ? MFD_CLOEXEC : 0), page;
 	char line[NAME + 1];
@@ -151,79 +150,10 @@ static long open_name(struct g *g, long flags)
 	return fd;
 }
 
-/* ---- paths --------------------------------------------------------------------------------- */
-
-/* *S without WORD at its beginning. */
-static bool skip(const char **s, const char *word)
+void seam_main_name_opened(long flags)
 {
-	const char *at = *s;
-
-	while (*word && *at == *word)
-		at++, word++;
-	if (*word)
-		return false;
-	*s = at;
-	return true;
-}
-
-static int32_t number(const char **s)
-{
-	int64_t n = 0;
-
-	if (**s < '1' || **s > '9')
-		return -1;
-	while (**s >= '0' && **s <= '9' && n <= INT32_MAX)
-		n = 10 * n + *(*s)++ - '0';
-	return n <= INT32_MAX ? (int32_t)n : -1;
-}
-
-/* The G whose name is in the file at USER, NULL if that is another file. */
-static struct g *named_by(const char *user)
-{
-	char path[PATH];
-	const char *s = path;
-	struct g *g;
-
-	/* Nearly all end here. */
-	if (arch_copy_user(path, user, 6))
-		return NULL;
-	path[6] = '\0';
-	if (!skip(&s, "/proc/"))
-		return NULL;
-	for (size_t i = 6;; i++) {
-		if (i == sizeof path || arch_copy_user(&path[i], user + i, 1))
-			return NULL;
-		if (!path[i])
-			break;
-	}
-	if (!skip(&s, "self") && number(&s) != (int32_t)raw0(SYS_getpid))
-		return NULL;
-	if (!skip(&s, "/task/"))
-		return NULL;
-	g = gtab_find(number(&s));
-	return g && skip(&s, "/comm") && !*s ? g : NULL;
-}
-
-static long open_path(struct g *g, struct seam *s, int n)
-{
-	struct g *to = named_by((const char *)s->arg[n]);
-
-	(void)g;
-	if (to && !to->main)
-		return open_name(to, s->arg[n + 1]);
-	if (to && (s->arg[n + 1] & O_ACCMODE) != O_RDONLY)
+	if ((flags & O_ACCMODE) != O_RDONLY)
 		main_opened = true;
-	return seam_call(g, s, INTR | RESTART);
-}
-
-long sys_open(struct g *g, struct seam *s)
-{
-	return open_path(g, s, 0);
-}
-
-long sys_openat(struct g *g, struct seam *s)
-{
-	return open_path(g, s, 1);
 }
 
 /* ---- names --------------------------------------------------------------------------------- */

@@ -132,6 +132,17 @@ long sig_set_action(int sig, const struct sig_action *act, struct sig_action *ol
 	return 0;
 }
 
+void sig_dispositions(uint64_t *ign, uint64_t *caught)
+{
+	*ign = *caught = 0;
+	for (int sig = 1; sig <= 64; sig++) {
+		if (has_handler(&actions[sig]))
+			*caught |= BIT(sig);
+		else if (actions[sig].handler == (void (*)(void))SIG_IGN)
+			*ign |= BIT(sig);
+	}
+}
+
 /* ---- pending sets -------------------------------------------------------------------------- */
 
 static uint64_t pending(const struct g *g)

@@ -44,6 +44,8 @@ void sig_after_fork(struct g *g);
 /* In the child, in between: nothing is pending. */
 void sig_forked(struct g *g, int32_t pid);
 
+/* The signals that the program ignores, and those it has handlers for. */
+void sig_dispositions(uint64_t *ignored, uint64_t *caught);
 /* rt_sigaction(2); also for threads that are no G. */
 long sig_set_action(int sig, const struct sig_action *act, struct sig_action *old);
 /* Set G's mask; what was blocked and is pending is delivered on the way out. */
