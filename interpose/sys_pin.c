@@ -3,16 +3,21 @@
  * What belongs to a kernel thread: who changes it gets one of its own (pin.h) and makes the call
  * there.
  */
+#include <asm/unistd.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 
 #include "interpose/seam.h"
+#include "interpose/table.h"
 #include "sched/base/raw.h"
+#include "sched/each_m.h"
 #include "sched/gtab.h"
 #include "sched/pin.h"
+#include "sched/sysmon.h"
 
 uintptr_t seam_syscall_lo, seam_syscall_hi;
 
@@ -99,6 +104,116 @@ long sys_capset(struct g *g, struct seam *s)
 	return with_header(g, s, true);
 }
 
+/* The signal for the end of the parent: the kernel keeps one for each thread, and sends them all to the
+ * process. The last that any thread of ours asked for is that of all Ms. */
+static int death_signal;
+
+static void again(void *arg)
+{
+	seam_raw(arg);
+}
+
+static long set_death_signal(struct g *g, struct seam *s)
+{
+	long r = seam_raw(s);
+
+	if (!r) {
+		death_signal = (int)s->arg[1];
+		each_m_call(g->m, again, s);
+	}
+	return r;
+}
+
+/* TO, which has a kernel thread of its own from now on: that thread's tid; -ESRCH, -EAGAIN or -ENOMEM. */
+static long own_tid(struct g *g, struct g *to)
+{
+	int r = to == g ? pin_self(g) : pin_other(to);
+	int32_t tid;
+
+	if (r)
+		return r;
+	tid = atomic_load(&to->own_m)->tid;
+	return tid > 0 ? tid : -ESRCH;
+}
+
+/* A descriptor of a thread tells of its end, which is that of its own kernel thread. Without PIDFD_THREAD
+ * the kernel refuses what is no process, each version in its way. */
+long sys_pidfd_open(struct g *g, struct seam *s)
+{
+	enum { PIDFD_OF_THREAD = O_EXCL };
+	struct g *to = gtab_find((int32_t)s->arg[0]);
+	struct seam t = *s;
+	long tid;
+
+	if (!to || to->main)
+		return seam_raw(s);
+	tid = s->arg[1] & PIDFD_OF_THREAD ? own_tid(g, to) : sysmon_machine()->tid;
+	if (tid < 0)
+		return tid;
+	t.arg[0] = tid;
+	return seam_raw(&t);
+}
+
+/* What is counted of a thread is counted of its kernel thread. */
+long sys_perf_event_open(struct g *g, struct seam *s)
+{
+	struct g *to = s->arg[1] ? gtab_find((int32_t)s->arg[1]) : g;
+	struct seam t = *s;
+	long tid;
+
+	if (!to || (to == g && pin_alone()))
+		return seam_raw(s);
+	tid = own_tid(g, to);
+	if (tid < 0)
+		return tid;
+	t.arg[1] = tid;
+	return seam_call(g, &t, 0);
+}
+
+long sys_kcmp(struct g *g, struct seam *s)
+{
+	struct seam t = *s;
+
+	for (int i = 0; i < 2; i++) {
+		const struct g *to = gtab_find((int32_t)s->arg[i]);
+		int32_t tid = to ? pin_kernel_tid(g, to) : 0;
+
+		if (to)
+			t.arg[i] = tid ? tid : raw0(SYS_gettid);
+	}
+	return seam_raw(&t);
+}
+
+/* Who is to be signalled that a file is ready: the signal comes to the kernel thread, and from there to
+ * the G whose own it is (signal.c). */
+long sys_fcntl(struct g *g, struct seam *s)
+{
+	const int flags = INTR | RESTART;
+	struct f_owner_ex owner;
+	struct seam t = *s;
+	struct g *to;
+	long r;
+
+	if (s->arg[1] == F_SETOWN_EX && arch_copy_user(&owner, (void *)s->arg[2], sizeof owner) == 0 &&
+	    owner.type == F_OWNER_TID && (to = gtab_find(owner.pid))) {
+		r = own_tid(g, to);
+		if (r < 0)
+			return r;
+		owner.pid = (int32_t)r;
+		t.arg[2] = (long)&owner;
+		return seam_call(g, &t, flags);
+	}
+	r = seam_call(g, s, flags);
+	if (r == 0 && s->arg[1] == F_GETOWN_EX && arch_copy_user(&owner, (void *)s->arg[2], sizeof owner) == 0 &&
+	    owner.type == F_OWNER_TID) {
+		to = pin_find(owner.pid);
+		if (to)
+			owner.pid = to->tid;
+		return arch_copy_user((void *)s->arg[2], &owner, sizeof owner);
+	}
+	return r;
+}
+
 long sys_prctl(struct g *g, struct seam *s)
 {
 	switch (s->arg[0]) {
@@ -112,6 +227,10 @@ long sys_prctl(struct g *g, struct seam *s)
 		if (s->arg[1] == PR_CAP_AMBIENT_IS_SET)
 			return seam_raw(s);
 		return seam_pinned(g, s);
+	case PR_SET_PDEATHSIG:
+		return set_death_signal(g, s);
+	case PR_GET_PDEATHSIG:
+		return arch_copy_user((void *)s->arg[1], &death_signal, sizeof death_signal);
 	case PR_CAPBSET_DROP:
 	case PR_MCE_KILL:
 	case PR_SET_FPEXC:

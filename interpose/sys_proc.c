@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
-#include <linux/stat.h>
 #include <stddef.h>
 
 #include "interpose/seam.h"

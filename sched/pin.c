@@ -202,6 +202,18 @@ int32_t pin_kernel_tid(struct g *self, const struct g *g)
 	return atomic_load(&self->own_m) ? template->tid : 0;
 }
 
+struct g *pin_find(int32_t tid)
+{
+	for (uint32_t i = 0; i < gtab_top(); i++) {
+		struct g *g = gtab_slot(i);
+		const struct m *m = atomic_load(&g->own_m);
+
+		if (m && m->tid == tid && gtab_living(g))
+			return g;
+	}
+	return NULL;
+}
+
 /* ---- running ------------------------------------------------------------------------------- */
 
 /* Until somebody sets m->park; signals are taken meanwhile. */

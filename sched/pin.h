@@ -48,6 +48,9 @@ int pin_child(struct g *self, struct g *child);
  * the state of all others; 0 when that is the caller's M. */
 int32_t pin_kernel_tid(struct g *self, const struct g *g);
 
+/* The G whose own the kernel's thread TID is, NULL if it is none's. */
+struct g *pin_find(int32_t tid);
+
 /* For proc.c. */
 void pin_wait(struct m *m);
 void pin_resume(struct m *m, struct g *g);

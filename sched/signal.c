@@ -248,18 +248,21 @@ static struct g *find_runner(uint64_t bit)
 }
 
 /* Who shall take INFO, a signal of the process that was noted on M. A timer's goes, as in the kernel, to the
- * thread that it found running; those that tell how CPU time passes (profilers use them) to nobody else. */
+ * thread that it found running; those that tell how CPU time passes (profilers use them) to nobody else. A
+ * file's may be meant for the G that M was made for (F_SETOWN_EX). */
 static struct g *find_taker_of(const struct m *m, const siginfo_t *info)
 {
 	const int sig = info->si_signo;
 	const bool spent = info->si_code == SI_KERNEL && (sig == SIGPROF || sig == SIGVTALRM);
+	const bool file = (sig == SIGIO || sig > SIG_SETXID) && info->si_code > 0;
 	struct g *g = NULL;
 
-	if (spent || info->si_code == SI_TIMER) {
+	if (file)
+		g = m->locked_g;
+	else if (spent || info->si_code == SI_TIMER)
 		g = atomic_load(&m->curg);
-		if (g && !takes(g, BIT(sig)))
-			g = NULL;
-	}
+	if (g && !takes(g, BIT(sig)))
+		g = NULL;
 	if (!g && spent)
 		g = find_runner(BIT(sig));
 	return g ? g : find_taker(BIT(sig));
