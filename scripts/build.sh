@@ -12,7 +12,7 @@ gt_stamp=$gt_top/.built
 
 # Debian packages; configure tells the same ones.
 gt_packages_build='gcc libc6-dev make autoconf automake libtool pkg-config libzydis-dev'
-gt_packages_test='libcriterion-dev g++ libffi-dev liburing-dev'
+gt_packages_test='libcriterion-dev g++ libffi-dev libgc-dev liburing-dev'
 
 gt_say()
 {
