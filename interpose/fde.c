@@ -66,6 +66,22 @@ static uint64_t read_uleb(struct reader *r)
 	return v;
 }
 
+static int64_t read_sleb(struct reader *r)
+{
+	uint64_t v = 0, byte;
+	unsigned shift = 0;
+
+	do {
+		byte = read_bytes(r, 1, false);
+		if (shift < 64)
+			v |= (byte & 0x7f) << shift;
+		shift += 7;
+	} while (byte & 0x80);
+	if ((byte & 0x40) && shift < 64)
+		v |= ~0ULL << shift;
+	return (int64_t)v;
+}
+
 /* A value in the given format, without what it is relative to. */
 static uint64_t read_format(struct reader *r, unsigned encoding)
 {
@@ -148,6 +164,10 @@ struct cie {
 	unsigned pointers, lsda; /* encodings; PE_OMIT: none */
 	bool sized;              /* FDEs say how long their augmentation is ('z') */
 	bool sigframe;
+	uint64_t code_align;
+	int64_t data_align;
+	uint64_t ra; /* the column of the return address */
+	uint64_t insns, insns_end;
 };
 
 static bool cie_read(const struct object *o, uint64_t off, struct cie *c)
@@ -157,7 +177,9 @@ static bool cie_read(const struct object *o, uint64_t off, struct cie *c)
 	unsigned n = 0;
 
 	*c = (struct cie){ .pointers = PE_ABSPTR, .lsda = PE_OMIT };
-	read_bytes(&r, 4, false); /* length */
+	uint64_t len = read_bytes(&r, 4, false);
+
+	c->insns_end = r.off + len;
 	if (read_bytes(&r, 4, false) != 0)
 		return false;
 	uint64_t version = read_bytes(&r, 1, false);
@@ -169,17 +191,17 @@ static bool cie_read(const struct object *o, uint64_t off, struct cie *c)
 			return false;
 		aug[n] = (char)read_bytes(&r, 1, false);
 	} while (aug[n++]);
-	read_uleb(&r); /* code alignment */
-	read_uleb(&r); /* data alignment: signed, but only its length matters */
-	if (version == 1)
-		read_bytes(&r, 1, false);
-	else
-		read_uleb(&r);
+	c->code_align = read_uleb(&r);
+	c->data_align = read_sleb(&r);
+	c->ra = version == 1 ? read_bytes(&r, 1, false) : read_uleb(&r);
+
+	uint64_t augmentation = 0;
 
 	for (unsigned i = 0; aug[i]; i++) {
 		switch (aug[i]) {
 		case 'z':
-			read_uleb(&r);
+			augmentation = read_uleb(&r);
+			augmentation += r.off;
 			c->sized = true;
 			break;
 		case 'R':
@@ -198,6 +220,7 @@ static bool cie_read(const struct object *o, uint64_t off, struct cie *c)
 			return false;
 		}
 	}
+	c->insns = c->sized ? augmentation : r.off;
 	return r.ok;
 }
 
@@ -223,7 +246,9 @@ bool fde_find(const struct fde_table *t, uint64_t off, struct fde *f)
 	/* Neither the 64-bit form nor the end mark. */
 	if (len == 0 || len == 0xffffffff)
 		return false;
+	f->insns_end = cie_at + len;
 	cie_at -= read_bytes(&r, 4, false);
+	f->cie = cie_at;
 	if (!r.ok || !cie_read(t->o, cie_at, &c))
 		return false;
 	f->start = read_pointer(&r, c.pointers);
@@ -234,8 +259,11 @@ bool fde_find(const struct fde_table *t, uint64_t off, struct fde *f)
 	if (c.sized) {
 		uint64_t size = read_uleb(&r);
 
+		f->insns = r.off + size;
 		if (size && c.lsda != PE_OMIT)
 			f->lsda = read_pointer(&r, c.lsda);
+	} else {
+		f->insns = r.off;
 	}
 	return r.ok && f->start == row_start(t, lo) && f->end > f->start && f->end <= f->next;
 }
@@ -269,4 +297,188 @@ bool fde_landing_pads(const struct object *o, const struct fde *f,
 			visit(arg, pads + pad);
 	}
 	return r.ok && r.off == end;
+}
+
+/* ---- Rules ---- */
+
+/* The instructions, and the registers that matter, by their numbers in DWARF. */
+enum {
+	CFA_ADVANCE = 0x40, /* these three have an operand in their low six bits */
+	CFA_OFFSET = 0x80,
+	CFA_RESTORE = 0xc0,
+	CFA_NOP = 0x00,
+	CFA_ADVANCE1 = 0x02,
+	CFA_ADVANCE2 = 0x03,
+	CFA_ADVANCE4 = 0x04,
+	CFA_OFFSET_EXTENDED = 0x05,
+	CFA_RESTORE_EXTENDED = 0x06,
+	CFA_UNDEFINED = 0x07,
+	CFA_SAME_VALUE = 0x08,
+	CFA_REMEMBER_STATE = 0x0a,
+	CFA_RESTORE_STATE = 0x0b,
+	CFA_DEF_CFA = 0x0c,
+	CFA_DEF_CFA_REGISTER = 0x0d,
+	CFA_DEF_CFA_OFFSET = 0x0e,
+	CFA_OFFSET_EXTENDED_SF = 0x11,
+	CFA_DEF_CFA_SF = 0x12,
+	CFA_DEF_CFA_OFFSET_SF = 0x13,
+	CFA_GNU_ARGS_SIZE = 0x2e,
+
+	REG_RBX = 3,
+	REG_RBP = 6,
+	REG_RSP = 7,
+	REG_R12 = 12,
+	REG_RIP = 16,
+	REGS = 17,
+	STATES = 8, /* remembered at a time */
+};
+
+struct state {
+	uint64_t cfa_reg;
+	int64_t cfa_offset;
+	int64_t at[REGS]; /* 0: not saved */
+	bool undefined;   /* the return address: there is no caller */
+};
+
+struct machine {
+	const struct cie *c;
+	struct state now, initial, kept[STATES];
+	unsigned nkept;
+	uint64_t loc;
+};
+
+static void rule_offset(struct machine *m, uint64_t reg, int64_t factored)
+{
+	if (reg < REGS)
+		m->now.at[reg] = factored * m->c->data_align;
+}
+
+static void rule_restore(struct machine *m, uint64_t reg)
+{
+	if (reg < REGS)
+		m->now.at[reg] = m->initial.at[reg];
+	if (reg == m->c->ra)
+		m->now.undefined = m->initial.undefined;
+}
+
+/* Carries out what an instruction without operand bits says; false: of a kind that we do not know. */
+static bool rule_extended(struct machine *m, struct reader *r, uint64_t op)
+{
+	uint64_t reg;
+
+	switch (op) {
+	case CFA_NOP:
+		return true;
+	case CFA_ADVANCE1:
+		m->loc += read_bytes(r, 1, false) * m->c->code_align;
+		return true;
+	case CFA_ADVANCE2:
+		m->loc += read_bytes(r, 2, false) * m->c->code_align;
+		return true;
+	case CFA_ADVANCE4:
+		m->loc += read_bytes(r, 4, false) * m->c->code_align;
+		return true;
+	case CFA_OFFSET_EXTENDED:
+		reg = read_uleb(r);
+		rule_offset(m, reg, (int64_t)read_uleb(r));
+		return true;
+	case CFA_OFFSET_EXTENDED_SF:
+		reg = read_uleb(r);
+		rule_offset(m, reg, read_sleb(r));
+		return true;
+	case CFA_RESTORE_EXTENDED:
+		rule_restore(m, read_uleb(r));
+		return true;
+	case CFA_UNDEFINED:
+		m->now.undefined |= read_uleb(r) == m->c->ra;
+		return true;
+	case CFA_SAME_VALUE:
+		rule_offset(m, read_uleb(r), 0);
+		return true;
+	case CFA_REMEMBER_STATE:
+		if (m->nkept == STATES)
+			return false;
+		m->kept[m->nkept++] = m->now;
+		return true;
+	case CFA_RESTORE_STATE:
+		if (!m->nkept)
+			return false;
+		m->now = m->kept[--m->nkept];
+		return true;
+	case CFA_DEF_CFA:
+		m->now.cfa_reg = read_uleb(r);
+		m->now.cfa_offset = (int64_t)read_uleb(r);
+		return true;
+	case CFA_DEF_CFA_SF:
+		m->now.cfa_reg = read_uleb(r);
+		m->now.cfa_offset = read_sleb(r) * m->c->data_align;
+		return true;
+	case CFA_DEF_CFA_REGISTER:
+		m->now.cfa_reg = read_uleb(r);
+		return true;
+	case CFA_DEF_CFA_OFFSET:
+		m->now.cfa_offset = (int64_t)read_uleb(r);
+		return true;
+	case CFA_DEF_CFA_OFFSET_SF:
+		m->now.cfa_offset = read_sleb(r) * m->c->data_align;
+		return true;
+	case CFA_GNU_ARGS_SIZE:
+		read_uleb(r);
+		return true;
+	}
+	return false;
+}
+
+/* The instructions in [INSNS, END), up to the row that holds at OFF. */
+static bool rules_run(struct machine *m, const struct object *o, uint64_t insns, uint64_t end,
+		      uint64_t off)
+{
+	struct reader r = reader_at(o, insns);
+
+	while (r.ok && r.off < end) {
+		uint64_t op = read_bytes(&r, 1, false), low = op & 0x3f;
+
+		switch (op & 0xc0) {
+		case CFA_ADVANCE:
+			m->loc += low * m->c->code_align;
+			break;
+		case CFA_OFFSET:
+			rule_offset(m, low, (int64_t)read_uleb(&r));
+			break;
+		case CFA_RESTORE:
+			rule_restore(m, low);
+			break;
+		default:
+			if (!rule_extended(m, &r, op))
+				return false;
+		}
+		if (m->loc > off)
+			break;
+	}
+	return r.ok;
+}
+
+bool fde_rules(const struct object *o, const struct fde *f, uint64_t off, struct fde_rules *rules)
+{
+	static const uint8_t kept[FDE_KEPT] = { REG_RBX,     REG_RBP,     REG_R12,
+						REG_R12 + 1, REG_R12 + 2, REG_R12 + 3 };
+	struct machine m = { .loc = f->start };
+	struct cie c;
+
+	if (off < f->start || off >= f->end || !cie_read(o, f->cie, &c) || c.ra != REG_RIP)
+		return false;
+	m.c = &c;
+	if (!rules_run(&m, o, c.insns, c.insns_end, off))
+		return false;
+	m.initial = m.now;
+	if (!rules_run(&m, o, f->insns, f->insns_end, off))
+		return false;
+	if (m.now.undefined || m.now.at[REG_RIP] != -8 ||
+	    (m.now.cfa_reg != REG_RSP && m.now.cfa_reg != REG_RBP))
+		return false;
+	rules->by_rbp = m.now.cfa_reg == REG_RBP;
+	rules->offset = m.now.cfa_offset;
+	for (int i = 0; i < FDE_KEPT; i++)
+		rules->at[i] = m.now.at[kept[i]];
+	return true;
 }

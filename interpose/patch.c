@@ -7,16 +7,18 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
+#include "interpose/fde.h"
+#include "interpose/room.h"
 #include "sched/base/mem.h"
 #include "sched/base/raw.h"
 
 enum {
-	/* Of a trampoline, without what was moved: lea, push, jmp; jmp back; its constant. */
+	/* Of a trampoline, without what was moved: lea, push, jmp; jmp back. */
 	CODE_MAX = PATCH_CALL + 5,
-	ALIGN = 16,
-	TRAMPOLINE_MAX = (CODE_MAX + SITE_MAX + ALIGN - 1) / ALIGN * ALIGN,
 	INT3 = 0xcc,
 };
+_Static_assert(CODE_MAX + SITE_MAX <= ROOM_DATA, "a slot is too small");
+_Static_assert(ROOM_KEPT + FDE_KEPT <= ROOM_SLOT, "a slot is too small");
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U /* since Linux 6.3 */
@@ -66,6 +68,22 @@ static size_t area_free(void)
 	return n;
 }
 
+static long do_mmap(uintptr_t at, size_t size, int prot, int flags, int fd)
+{
+	return raw6(SYS_mmap, (long)at, (long)size, prot, flags, fd, 0);
+}
+
+/* Memory that held trampolines. The room becomes .bss again, which some read as a whole: collectors of
+ * garbage, for one. */
+static void give_back(uintptr_t at, size_t size)
+{
+	if (at - (uintptr_t)patch_room < ROOM_SIZE)
+		do_mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+			-1);
+	else
+		raw2(SYS_munmap, at, size);
+}
+
 void patch_forget(uintptr_t object)
 {
 	size_t n = atomic_load_explicit(&nareas, memory_order_relaxed);
@@ -76,7 +94,7 @@ void patch_forget(uintptr_t object)
 		if (!a.hi || a.object != object)
 			continue;
 		area_set(i, NULL);
-		raw2(SYS_munmap, a.lo, a.hi - a.lo);
+		give_back(a.lo, a.hi - a.lo);
 	}
 }
 
@@ -87,11 +105,6 @@ const struct patch_area *patch_areas(size_t *n)
 }
 
 /* ---- System calls that return what they return ---- */
-
-static long do_mmap(uintptr_t at, size_t size, int prot, int flags, int fd)
-{
-	return raw6(SYS_mmap, (long)at, (long)size, prot, flags, fd, 0);
-}
 
 static int memfd(const char *name)
 {
@@ -161,9 +174,27 @@ static bool reserve_at(uintptr_t at, size_t size)
 	return false;
 }
 
+/* SIZE bytes of the room, where no area is; 0 when there are none, or R is out of its reach. */
+static uintptr_t room_at(struct range r, size_t size)
+{
+	const uintptr_t lo = (uintptr_t)patch_room, hi = lo + ROOM_SIZE;
+	size_t n = atomic_load_explicit(&nareas, memory_order_relaxed);
+	uintptr_t at = lo;
+
+	if (!reaches(r, lo, ROOM_SIZE))
+		return 0;
+	for (size_t i = 0; i < n && hi - at >= size; i++)
+		if (areas[i].hi && at < areas[i].hi && at + size > areas[i].lo &&
+		    areas[i].lo < hi) {
+			at = areas[i].hi;
+			i = (size_t)-1; /* look at all again */
+		}
+	return at < hi && hi - at >= size ? at : 0;
+}
+
 /*
- * Reserves SIZE bytes within reach of R; 0 when there are none. The kernel's own choice is mostly
- * right for libraries. Then below the object, closest first, and only at last above it: the heap
+ * Reserves SIZE bytes within reach of R, outside of the room; 0 when there are none. The kernel's own
+ * choice is mostly right for libraries. Then below the object, closest first, and only at last above it: the heap
  * of the program grows there.
  */
 static uintptr_t reserve_near(struct range r, size_t size)
@@ -210,6 +241,7 @@ struct area {
 	size_t size;
 	size_t slot; /* offset of the next resume address */
 	size_t code; /* ... and of the next byte of code */
+	struct fde_table fdes;
 };
 
 static void put(struct area *a, const void *bytes, size_t n)
@@ -250,17 +282,45 @@ static void put_moved(struct area *a, const struct object *o, const struct site 
 	}
 }
 
+/* Writes, into the slot that begins at offset BASE and whose lea is at LEA, what unwinders want to know:
+ * see room.h. */
+static void put_rules(struct area *a, const struct object *o, const struct site *s, size_t base,
+		      size_t lea)
+{
+	uint8_t *slot = a->buf + base;
+	struct fde_rules rules;
+	struct fde f;
+	uint64_t at = (uint64_t)s->start + s->sys;
+	uint16_t cfa;
+
+	slot[ROOM_LEA] = (uint8_t)(lea - base);
+	slot[ROOM_KIND] = ROOM_NO_RULES;
+	mem_zero(slot + ROOM_CFA, ROOM_SLOT - ROOM_CFA);
+	if (!fde_find(&a->fdes, at, &f) || !fde_rules(o, &f, at, &rules) || rules.offset < 0 ||
+	    rules.offset > UINT16_MAX)
+		return;
+	for (int i = 0; i < FDE_KEPT; i++) {
+		int64_t eighths = -rules.at[i] / 8;
+
+		if (rules.at[i] % 8 || eighths < 0 || eighths > UINT8_MAX)
+			return;
+		slot[ROOM_KEPT + i] = (uint8_t)eighths;
+	}
+	cfa = (uint16_t)rules.offset;
+	mem_copy(slot + ROOM_CFA, &cfa, sizeof(cfa));
+	slot[ROOM_KIND] = rules.by_rbp ? ROOM_BY_RBP : ROOM_BY_RSP;
+}
+
 /* Writes the trampoline of S; returns its address. */
 static uintptr_t put_trampoline(struct area *a, const struct object *o, const struct site *s)
 {
 	static const char step_over_red_zone[5] = { 0x48, (char)0x8d, 0x64, 0x24, -PATCH_RED_ZONE };
 	static const char push_rip[2] = { (char)0xff, 0x35 }, jmp_rip[2] = { (char)0xff, 0x25 };
-	uintptr_t window = o->base + s->start, start, resume = window + s->len;
+	uintptr_t window = o->base + s->start, resume = window + s->len;
+	size_t base = a->code, lea;
 
-	while (a->code % ALIGN)
-		a->buf[a->code++] = INT3;
-	start = a->at + a->code;
 	put_moved(a, o, s, 0, s->sys);
+	lea = a->code;
 	put(a, step_over_red_zone, sizeof(step_over_red_zone));
 	put_indirect(a, push_rip, a->slot);
 	put_indirect(a, jmp_rip, 0);
@@ -275,7 +335,11 @@ static uintptr_t put_trampoline(struct area *a, const struct object *o, const st
 	}
 	mem_copy(a->buf + a->slot, &resume, sizeof(resume));
 	a->slot += sizeof(resume);
-	return start;
+	while (a->code < base + ROOM_DATA)
+		a->buf[a->code++] = INT3;
+	put_rules(a, o, s, base, lea);
+	a->code = base + ROOM_SLOT;
+	return a->at + base;
 }
 
 /* The window of S as it is to be, at BUF, which holds what it is. */
@@ -469,7 +533,8 @@ static void build(struct plan *p, void (*entry)(void), bool others)
 
 	mem_copy(a->buf, &entry, sizeof(entry));
 	a->slot = sizeof(entry);
-	a->code = a->slot + p->n * sizeof(uintptr_t);
+	a->code = mem_round(a->slot + p->n * sizeof(uintptr_t), ROOM_SLOT);
+	fde_open(&a->fdes, p->o);
 	for (size_t i = 0; i < p->n; i++)
 		if (!others || !(p->sites[i].flags & (SITE_SPLIT | SITE_TAIL)))
 			p->trampolines[i] = put_trampoline(a, p->o, &p->sites[i]);
@@ -480,7 +545,7 @@ static void build(struct plan *p, void (*entry)(void), bool others)
 	while (a->code < used)
 		a->buf[a->code++] = INT3;
 	if (used < a->size)
-		raw2(SYS_munmap, a->at + used, a->size - used);
+		give_back(a->at + used, a->size - used);
 	a->size = used;
 }
 
@@ -534,7 +599,7 @@ int patch_object(const struct object *o, const struct site *s, size_t n, void (*
 		r->why = "too many objects are patched already";
 		return -ENOSPC;
 	}
-	a->size = mem_round(sizeof(entry) + n * (sizeof(uintptr_t) + TRAMPOLINE_MAX) + ALIGN,
+	a->size = mem_round(sizeof(entry) + n * (sizeof(uintptr_t) + ROOM_SLOT) + ROOM_SLOT,
 			    MEM_PAGE);
 
 	const size_t size = a->size + n * sizeof(*p.trampolines) + SCRATCH;
@@ -547,7 +612,9 @@ int patch_object(const struct object *o, const struct site *s, size_t n, void (*
 	a->buf = (uint8_t *)memory;
 	p.trampolines = (uintptr_t *)(memory + a->size);
 	p.scratch = (uint8_t *)(p.trampolines + n);
-	a->at = reserve_near(object_range(o), a->size);
+	a->at = room_at(object_range(o), a->size);
+	if (!a->at)
+		a->at = reserve_near(object_range(o), a->size);
 	if (!a->at) {
 		r->why = "no memory is free within 2 GiB of it";
 		ret = -ENOSPC;
@@ -555,7 +622,7 @@ int patch_object(const struct object *o, const struct site *s, size_t n, void (*
 		build(&p, entry, others);
 		ret = apply(&p, others, r, &clean);
 		if (ret && clean) {
-			raw2(SYS_munmap, a->at, a->size);
+			give_back(a->at, a->size);
 			r->area = (struct patch_area){ 0 };
 		}
 	}

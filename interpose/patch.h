@@ -22,10 +22,9 @@
  * resume:	<the instructions behind the syscall, moved>
  *	jmp	<the address behind the window>
  *
- * There is no CFI for trampolines: one interrupted in these few instructions, and a frame that
- * waits at a SITE_TAIL site, are where an unwinder stops. (The rules in force there are those of
- * libc's function at the syscall; an FDE per site, copied from that of the function up to the row
- * of the syscall and given to __register_frame(), would be how to say so.)
+ * Trampolines lie in a room that unwinders know (room.h), so that they walk on from any instruction of
+ * one, and from a frame that waits at a SITE_TAIL site. Only where the room is full, or farther from the
+ * object than a jump reaches, do they lie elsewhere, and the walk ends there.
  *
  * What becomes of the rest of a window: where its second instruction begins behind the jump
  * (SITE_SPLIT clear; all the `mov $nr,%eax; syscall`), everything from there on stays as it was.

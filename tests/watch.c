@@ -254,3 +254,28 @@ Test(watch, nothing_asked_nothing_said, .timeout = LIMIT)
 	stop(w);
 	cr_assert_str_empty(w->text);
 }
+
+/* Unwinders find the rules for a trampoline in the object that covers it: so that has to be ours. */
+Test(watch, trampolines_lie_in_the_library, .timeout = LIMIT)
+{
+	struct watched *w = start(2, NULL, NULL);
+	char path[64], line[512];
+	bool ours = false;
+	int found = 0;
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)w->pid);
+	maps = fopen(path, "r");
+	cr_assert_not_null(maps);
+	while (fgets(line, sizeof(line), maps)) {
+		if (strstr(line, "gothreads-trampolines")) {
+			cr_expect(ours, "%s", line);
+			found++;
+		} else if (strchr(line, '/') || strchr(line, '[')) {
+			ours = strstr(line, "libgothreads.so") != NULL;
+		}
+	}
+	fclose(maps);
+	cr_expect_geq(found, 1);
+	stop(w);
+}

@@ -1021,8 +1021,8 @@ static void ask_leave(int sock)
 	if (fd >= 0) {
 		m.msg_control = control;
 		m.msg_controllen = sizeof(control);
-		*CMSG_FIRSTHDR(&m) = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET,
-						       SCM_RIGHTS };
+		*CMSG_FIRSTHDR(&m) =
+			(struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
 		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), &fd, sizeof(fd));
 	} else {
 		c = (char)errno;
@@ -1037,7 +1037,9 @@ static bool seccomp_child(struct blocking_at *a)
 {
 	char c = 0, control[CMSG_SPACE(sizeof(int))];
 	struct iovec v = { &c, 1 };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr m = { .msg_iov = &v,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
 			    .msg_controllen = sizeof(control) };
 	int pair[2];
 
@@ -1113,8 +1115,11 @@ static bool ring(struct blocking_at *a)
 	sqe = mmap(NULL, p.sq_entries * sizeof(*sqe), PROT_READ | PROT_WRITE, MAP_SHARED, a->fd[2],
 		   IORING_OFF_SQES);
 	CHECK(sq != MAP_FAILED && (void *)sqe != MAP_FAILED);
-	*sqe = (struct io_uring_sqe){ .opcode = IORING_OP_READ, .fd = a->fd[0], .len = 63,
-				      .addr = (uintptr_t)a->buf, .off = (uint64_t)-1 };
+	*sqe = (struct io_uring_sqe){ .opcode = IORING_OP_READ,
+				      .fd = a->fd[0],
+				      .len = 63,
+				      .addr = (uintptr_t)a->buf,
+				      .off = (uint64_t)-1 };
 	((uint32_t *)(sq + p.sq_off.array))[0] = 0;
 	__atomic_store_n((uint32_t *)(sq + p.sq_off.tail), 1, __ATOMIC_RELEASE);
 	return true;

@@ -739,10 +739,9 @@ static long cond_until(struct blocking_at *a, int how)
 	CHECK0(pthread_mutex_lock(&c->mutex));
 	pthread_cleanup_push(unlock, &c->mutex);
 	while (!c->now && r == 0)
-		r = how == 0 ? pthread_cond_wait(&c->cond, &c->mutex)
-		    : how == 1
-			    ? pthread_cond_timedwait(&c->cond, &c->mutex, &end)
-			    : pthread_cond_clockwait(&c->cond, &c->mutex, CLOCK_MONOTONIC, &end);
+		r = how == 0   ? pthread_cond_wait(&c->cond, &c->mutex)
+		    : how == 1 ? pthread_cond_timedwait(&c->cond, &c->mutex, &end)
+			       : pthread_cond_clockwait(&c->cond, &c->mutex, CLOCK_MONOTONIC, &end);
 	pthread_cleanup_pop(1);
 	return r;
 }

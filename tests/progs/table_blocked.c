@@ -35,7 +35,8 @@ __attribute__((unused)) static void rows_are_covered(void)
 	};
 #define ROW(class_, name_, flags_, note_)                                                          \
 	_Static_assert(cover_##name_ ||                                                            \
-			       !(CLASS_##class_ == CLASS_POLL || CLASS_##class_ == CLASS_HANDOFF || \
+			       !(CLASS_##class_ == CLASS_POLL ||                                   \
+				 CLASS_##class_ == CLASS_HANDOFF ||                                \
 				 CLASS_##class_ == CLASS_TIMER || ((flags_) & (INTR | WAITS))),    \
 		       #name_ ": it blocks, so blocking.h needs a case of it, or a reason");
 #include "interpose/table.h"

@@ -7,9 +7,11 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -19,10 +21,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/select.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <unwind.h>
 
+#include "interpose/fde.h"
+#include "interpose/room.h"
 #include "tests/unit/image.h"
 #include "tests/unit/traps.h"
 
@@ -374,7 +379,35 @@ Test(patch, forget, .init = find_traps)
 	cr_expect(patch_contains(old.lo));
 	patch_forget(image.o.base);
 	cr_expect_not(patch_contains(old.lo) || patch_contains(old.hi - 1));
-	cr_expect_eq(mincore((void *)old.lo, 1, (unsigned char[1]){ 0 }), -1);
+	/* It is .bss of ours again. */
+	cr_assert(old.lo >= (uintptr_t)patch_room && old.hi <= (uintptr_t)patch_room + ROOM_SIZE);
+	for (uintptr_t at = old.lo; at < old.hi; at++)
+		cr_assert_eq(*(char *)at, 0);
+	*(char *)old.lo = 1;
+}
+
+/* When the room is full, trampolines lie somewhere else. */
+Test(patch, room_is_full, .init = find_traps)
+{
+	struct site many[MAX];
+	size_t n = 0;
+
+	while (n + (size_t)nsites <= MAX && n + (size_t)nsites < 900) {
+		memcpy(&many[n], sites, (size_t)nsites * sizeof(*sites));
+		n += (size_t)nsites;
+	}
+	for (int i = 0; i < ROOM_SIZE / (900 * ROOM_SLOT) + 2; i++) {
+		struct patch_area was = result.area;
+
+		cr_assert_eq(patch_object(&image.o, many, n, test_entry, false, &result), 0, "%s",
+			     result.why);
+		cr_assert(patch_contains(result.area.lo) &&
+			  !(result.area.lo < was.hi && was.lo < result.area.hi));
+	}
+	cr_expect(result.area.lo - (uintptr_t)patch_room >= ROOM_SIZE);
+	patch_forget(image.o.base);
+	cr_expect_not(patch_contains(result.area.lo));
+	cr_expect_eq(mincore((void *)result.area.lo, 1, (unsigned char[1]){ 0 }), -1);
 }
 
 /* ---- Unwinding ---- */
@@ -419,6 +452,146 @@ Test(patch, unwinding_from_entry_to_the_caller, .init = find_traps)
 	cr_expect_leq(at, 2, "walk, test_entry, trap_before");
 	cr_expect_eq((uintptr_t)_Unwind_FindEnclosingFunction((void *)frames[at + 1]),
 		     (uintptr_t)call_trap);
+}
+
+/* ---- Unwinding from every instruction ---- */
+
+/*
+ * Calls FN with known values in all registers that it must keep. The processor traps behind every
+ * instruction meanwhile, and at those in trampolines the stack is walked up to here, where the known values
+ * must be what the walk has found.
+ */
+long test_step(long (*fn)(void));
+extern const char test_step_end[];
+
+__asm__("	.text\n"
+	"	.globl	test_step\n"
+	"	.type	test_step, @function\n"
+	"test_step:\n"
+	"	.cfi_startproc\n"
+	"	push	%rbp\n"
+	"	.cfi_adjust_cfa_offset 8\n"
+	"	.cfi_rel_offset rbp, 0\n"
+	"	push	%rbx\n"
+	"	.cfi_adjust_cfa_offset 8\n"
+	"	.cfi_rel_offset rbx, 0\n"
+	"	push	%r12\n"
+	"	.cfi_adjust_cfa_offset 8\n"
+	"	.cfi_rel_offset r12, 0\n"
+	"	push	%r13\n"
+	"	.cfi_adjust_cfa_offset 8\n"
+	"	.cfi_rel_offset r13, 0\n"
+	"	push	%r14\n"
+	"	.cfi_adjust_cfa_offset 8\n"
+	"	.cfi_rel_offset r14, 0\n"
+	"	push	%r15\n"
+	"	.cfi_adjust_cfa_offset 8\n"
+	"	.cfi_rel_offset r15, 0\n"
+	"	sub	$8, %rsp\n"
+	"	.cfi_adjust_cfa_offset 8\n"
+	"	mov	$0x1003, %ebx\n"
+	"	mov	$0x1006, %ebp\n"
+	"	mov	$0x100c, %r12d\n"
+	"	mov	$0x100d, %r13d\n"
+	"	mov	$0x100e, %r14d\n"
+	"	mov	$0x100f, %r15d\n"
+	"	pushf\n"
+	"	.cfi_adjust_cfa_offset 8\n"
+	"	orl	$0x100, (%rsp)\n"
+	"	popf\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	call	*%rdi\n"
+	"	pushf\n"
+	"	.cfi_adjust_cfa_offset 8\n"
+	"	andl	$~0x100, (%rsp)\n"
+	"	popf\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	add	$8, %rsp\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	pop	%r15\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	pop	%r14\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	pop	%r13\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	pop	%r12\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	pop	%rbx\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	pop	%rbp\n"
+	"	.cfi_adjust_cfa_offset -8\n"
+	"	ret\n"
+	"	.cfi_endproc\n"
+	"	.globl	test_step_end\n"
+	"test_step_end:\n"
+	"	.size	test_step, . - test_step\n");
+
+static unsigned steps, arrived, wrong;
+static uintptr_t wrong_at;
+
+static _Unwind_Reason_Code step_frame(struct _Unwind_Context *c, void *arg)
+{
+	uintptr_t ip = _Unwind_GetIP(c);
+	bool good = true;
+
+	if (ip < (uintptr_t)test_step || ip >= (uintptr_t)test_step_end)
+		return ++*(int *)arg < 32 ? _URC_NO_REASON : _URC_END_OF_STACK;
+	for (int i = 0; i < 6; i++) {
+		static const int regs[6] = { 3, 6, 12, 13, 14, 15 };
+
+		good &= _Unwind_GetGR(c, regs[i]) == 0x1000U + (unsigned)regs[i];
+	}
+	arrived += good;
+	return _URC_END_OF_STACK;
+}
+
+static void on_step(int sig, siginfo_t *info, void *uc)
+{
+	uintptr_t pc = (uintptr_t)((ucontext_t *)uc)->uc_mcontext.gregs[REG_RIP];
+	unsigned before = arrived;
+	int n = 0;
+
+	(void)sig;
+	(void)info;
+	if (!patch_contains(pc))
+		return;
+	steps++;
+	_Unwind_Backtrace(step_frame, &n);
+	if (arrived == before && !wrong++)
+		wrong_at = pc;
+}
+
+/* In how many instructions of trampolines FN is; WRONG is from how many of these the walk went wrong. */
+static unsigned step_through(long (*fn)(void))
+{
+	struct sigaction sa = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO };
+
+	cr_assert_eq(sigaction(SIGTRAP, &sa, NULL), 0);
+	steps = arrived = wrong = 0;
+	test_step(fn);
+	return steps;
+}
+
+static long (*stepped_trap)(long);
+
+static long step_trap(void)
+{
+	return stepped_trap(SYS_getpid) + 1;
+}
+
+Test(patch, unwinding_from_every_instruction_of_traps, .init = find_traps)
+{
+	run_patched(false, PATCH_BY_MEM);
+	for (int i = 0; i < TRAPS; i++) {
+		bool gap = strcmp(traps[i].name, "trap_gap") == 0; /* no FDE covers its site */
+
+		stepped_trap = traps[i].run;
+		if (strstr(traps[i].name, "switch"))
+			continue;
+		cr_expect_geq(step_through(step_trap), 3, "%s", traps[i].name);
+		cr_expect_eq(wrong, gap ? steps : 0, "%s: %u of %u, the first at %#lx",
+			     traps[i].name, wrong, steps, (long)wrong_at);
+	}
 }
 
 /* ---- A thread that sleeps in a system call while its site is patched ---- */
@@ -535,6 +708,82 @@ Test(patch, libc_goes_on, .timeout = 60)
 	cr_expect_eq(errno, EBADF);
 	cr_expect_eq(getppid(), (pid_t)syscall(SYS_getppid));
 	cr_expect_gt(test_count, 10);
+}
+
+static int step_pipe[2];
+
+static long step_calls(void)
+{
+	struct timespec zero = { 0, 0 };
+	struct pollfd p = { step_pipe[0], POLLIN, 0 };
+	struct sigaction sa;
+	char buf[16];
+	fd_set set;
+	sigset_t mask;
+
+	/* What is a system call and little else, what keeps registers, what waits, what has tails. */
+	FD_ZERO(&set);
+	FD_SET(step_pipe[0], &set);
+	getppid();
+	(void)!write(step_pipe[1], "abc", 3);
+	poll(&p, 1, 0);
+	ppoll(&p, 1, &zero, NULL);
+	select(step_pipe[0] + 1, &set, NULL, NULL, &(struct timeval){ 0, 0 });
+	(void)!read(step_pipe[0], buf, 3);
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &zero, NULL);
+	sigaction(SIGUSR1, NULL, &sa);
+	sigprocmask(SIG_BLOCK, NULL, &mask);
+	sigemptyset(&mask);
+	sigtimedwait(&mask, NULL, &zero);
+	raise(0);
+	sched_yield();
+	close(open("/dev/null", O_RDONLY));
+	munmap(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 4096);
+	syscall(SYS_getpid);
+	lockf(-1, F_ULOCK, 0);
+	fcntl(step_pipe[0], F_GETFL);
+	return 1;
+}
+
+Test(patch, unwinding_from_every_instruction_of_libc, .timeout = 60)
+{
+	cr_assert_eq(pipe(step_pipe), 0);
+	cr_assert(image_loaded(&image, "libc.so.6"));
+	nsites = sites_find(&image.o, want_simple, sites, MAX, &stats);
+	cr_assert_eq(patch_object(&image.o, sites, (size_t)nsites, test_entry, false, &result), 0,
+		     "%s", result.why);
+	if (result.area.lo - (uintptr_t)patch_room >= ROOM_SIZE)
+		cr_skip_test("libc is too far from this program");
+	cr_expect_geq(step_through(step_calls), 50);
+	cr_expect_eq(wrong, 0, "%u of %u, the first at %#lx", wrong, steps, (long)wrong_at);
+}
+
+/* The rules of nearly every site of libc are known, and nothing changes them on the way to it. */
+Test(patch, rules_of_libc, .timeout = 60)
+{
+	struct fde_table table;
+	unsigned without = 0, change = 0;
+
+	cr_assert(image_loaded(&image, "libc.so.6"));
+	nsites = sites_find(&image.o, want_simple, sites, MAX, &stats);
+	fde_open(&table, &image.o);
+	for (long i = 0; i < nsites; i++) {
+		struct fde_rules at, before;
+		struct fde f;
+
+		memset(&at, 0, sizeof(at));
+		memset(&before, 0, sizeof(before));
+		if (!fde_find(&table, sites[i].start, &f) ||
+		    !fde_rules(&image.o, &f, sites[i].start + sites[i].sys, &at) ||
+		    !fde_rules(&image.o, &f, sites[i].start, &before)) {
+			without++;
+			continue;
+		}
+		change += memcmp(&at, &before, sizeof(at)) != 0;
+	}
+	/* The start of a thread, and the tail of longjmp; a push on the way. */
+	cr_expect_leq(without, 5);
+	cr_expect_leq(change, 5);
 }
 
 /* The address that the jump at WINDOW leads to. */
@@ -654,11 +903,17 @@ static void check_decoded(const char *name)
 		     "%s", result.why);
 	cr_assert_eq(result.patched, nsites);
 
-	code = result.area.lo + 8 + 8 * (size_t)nsites;
+	code = (result.area.lo + 8 + 8 * (size_t)nsites + ROOM_SLOT - 1) & -(uintptr_t)ROOM_SLOT;
 	fd = mkstemp(path);
 	cr_assert_geq(fd, 0);
-	cr_assert_eq(write(fd, (const void *)code, result.area.hi - code),
-		     (ssize_t)(result.area.hi - code));
+	for (uintptr_t at = code; at < result.area.hi; at += ROOM_SLOT) {
+		char slot[ROOM_SLOT];
+
+		/* Its data would be taken for code. */
+		memcpy(slot, (const void *)at, ROOM_SLOT);
+		memset(slot + ROOM_DATA, 0xcc, ROOM_SLOT - ROOM_DATA);
+		cr_assert_eq(write(fd, slot, ROOM_SLOT), ROOM_SLOT);
+	}
 	close(fd);
 	cr_assert(listing_read(&trampolines, path, true, code));
 	unlink(path);
