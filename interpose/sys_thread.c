@@ -161,6 +161,7 @@ static long fork_process(struct g *g, const struct seam *call, const struct seam
 		sched_exit_syscall(g);
 	if (r == 0 && stack_top) {
 		g->stack_lo = g->stack_hi = 0;
+		g->away = NULL; /* its frame is not on the new stack */
 		sched_leave(g);
 		arch_move(frame, stack_top);
 	}

@@ -52,6 +52,8 @@ const char *dump_wait_reason(struct g *g)
 		return wait_reason_names[why];
 	if (s == G_SYSCALL && call_name_of && call_of(g, &call))
 		name = call_name_of(call.nr);
+	else if (s == G_SYSCALL && g->away)
+		name = "blocking function";
 	return name ? name : "";
 }
 
@@ -198,7 +200,7 @@ static void add_g(struct g *g, int64_t now)
 	out_add(&out, "\n");
 	if (stopped && at && mem_peek(&call, at, sizeof call))
 		add_call(&call, arch_seam_sp(at));
-	if (s == G_RUNNING && m && !atomic_load(&m->in_sched) && m->tid != raw0(SYS_gettid))
+	if ((s == G_RUNNING || (s == G_SYSCALL && !at)) && m && !atomic_load(&m->in_sched) && m->tid != raw0(SYS_gettid))
 		add_unseen(m);
 }
 

@@ -1187,6 +1187,7 @@ void sched_exit_syscall(struct g *g)
 void sched_enter_retaken(struct g *g)
 {
 	struct m *m = g->m;
+	uint32_t was;
 
 	/* Sysmon is about to decide. It may have lost its CPU over it. */
 	for (uint32_t i = 1; atomic_load(&m->retaken) == RETAKE_ASKED; i++) {
@@ -1194,9 +1195,12 @@ void sched_enter_retaken(struct g *g)
 		if (i % 64 == 0)
 			raw0(SYS_sched_yield);
 	}
-	if (atomic_exchange(&m->retaken, RETAKE_NONE) == RETAKE_DONE) {
+	was = atomic_exchange(&m->retaken, RETAKE_NONE);
+	if (was == RETAKE_DONE) {
 		atomic_fetch_sub(&sched.n_stalled, 1);
 		need_p(g);
+	} else if (was == RETAKE_AWAY) {
+		sched_exit_syscall(g);
 	}
 }
 

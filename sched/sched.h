@@ -36,8 +36,10 @@ int sched_init(const struct sched_config *c);
 bool sched_active(void);
 uint32_t sched_procs(void);
 
-/* For sched_enter() alone: sysmon took, or is about to take, the P of this M. */
+/* For sched_enter() alone: sysmon took, or is about to take, the P of this M, or G was away. */
 void sched_enter_retaken(struct g *g);
+/* For sched_leave() alone: G is in a function without a P. */
+void sched_leave_away(struct g *g);
 
 static inline struct m *sched_enter(struct g *g)
 {
@@ -54,6 +56,10 @@ static inline struct m *sched_enter(struct g *g)
 
 static inline void sched_leave(struct g *g)
 {
+	if (__builtin_expect(g->away != NULL, 0)) {
+		sched_leave_away(g);
+		return;
+	}
 	/* Release: sysmon gives the P to another M once it sees this. */
 	atomic_store_explicit(&g->m->in_sched, 0, memory_order_release);
 }

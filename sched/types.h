@@ -72,6 +72,7 @@ struct m;
 struct ticket;
 struct g;
 struct seam;
+struct away;
 
 enum { TIMER_IDLE = -1 };
 
@@ -113,6 +114,8 @@ struct g {
 	 * on that M, so a taker of a RUNNABLE G waits (acquire) until its stack is left. */
 	_Atomic uint32_t on_cpu;
 
+	struct away *away;  /* the function that it is in without a P, NULL: none (away.h) [own] */
+	uint64_t away_seq;  /* numbers those functions [own] */
 	_Atomic uint32_t status;
 	int32_t tid;
 	uint32_t index; /* in the G table */
@@ -215,8 +218,9 @@ struct p {
 
 /* ---- M ----------------------------------------------------------------------------------- */
 
-/* m->retaken: the handshake by which sysmon takes the P of an M that sleeps unseen (sysmon.c). */
-enum { RETAKE_NONE, RETAKE_ASKED, RETAKE_DONE };
+/* m->retaken: the handshake by which sysmon takes the P of an M that sleeps unseen (sysmon.c). AWAY: the
+ * M has given it away itself (away.h). */
+enum { RETAKE_NONE, RETAKE_ASKED, RETAKE_DONE, RETAKE_AWAY };
 
 enum { SIGRING = 32 };
 

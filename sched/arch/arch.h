@@ -97,6 +97,10 @@ uintptr_t arch_inject(ucontext_t *uc, int sig, const siginfo_t *info, void (*han
 /* Bytes that arch_inject() needs below the stack pointer. */
 size_t arch_inject_size(const ucontext_t *uc);
 
+/* FN(ARG[0] … ARG[3]) as the program's code, every note attended to before (away.h).
+ * Pre: G, out of the scheduler. */
+void arch_call_away(void (*fn)(void), const long arg[4]);
+
 /* tgkill(pid, tid, sig) to this thread: its handler finds ARCH_DELIVER. 0 or -errno. */
 long arch_deliver(int pid, int tid, int sig);
 

@@ -748,6 +748,9 @@ Test(model, mistakes_about_the_p_are_found)
  * sched_retake_stalled() on thread 1, the watcher; thread 2 drains the M's store buffer. That the
  * watcher's look at the kernel's state of the M comes true at any moment is left open: it may ask
  * whenever it saw the M outside.
+ *
+ * In one model the M goes away instead (away.h): sched_leave_away() after each entry. Its P is then at
+ * hand (P_SYSCALL) for both; taken by the watcher by a CAS, it is put away as above.
  */
 enum { ENTRIES = 3, ASKS = 2 };
 
@@ -756,14 +759,16 @@ enum stall_mistake {
 	STALL_NO_BARRIER, /* the watcher asks without the barrier on all CPUs */
 	STALL_NO_WAIT,    /* the M does not wait for the watcher's decision */
 	STALL_NO_LOOK,    /* the watcher does not look at in_sched again */
+	STALL_AWAY_STORE, /* the M goes away by a store, without waiting for the watcher's decision */
 };
 
-enum { NONE, ASKED, DONE };
-enum { E_OUT, E_LOAD, E_WAIT, E_SWAP, E_NEED, E_IN };
+enum { NONE, ASKED, DONE, AWAY };
+enum { E_OUT, E_LOAD, E_WAIT, E_SWAP, E_BACK, E_NEED, E_IN, E_AWAY };
 enum { A_SEE, A_ASK, A_BARRIER, A_LOOK, A_TAKE, A_DONE, A_HAND };
 
 struct stall_state {
 	uint8_t in_sched, retaken, has_p, given, idle;
+	uint8_t goes_away, at_hand;
 	uint8_t buf, left, asks;
 	uint8_t pc[2];
 };
@@ -796,8 +801,13 @@ static bool stall_m(struct stall_state *s)
 		return true;
 	case E_SWAP:
 		stall_drain(s);
-		s->pc[0] = s->retaken == DONE ? E_NEED : E_IN;
+		s->pc[0] = s->retaken == DONE ? E_NEED : s->retaken == AWAY ? E_BACK : E_IN;
 		s->retaken = NONE;
+		return true;
+	case E_BACK: /* sched_exit_syscall() */
+		s->pc[0] = s->at_hand ? E_IN : E_NEED;
+		s->has_p = s->at_hand;
+		s->at_hand = 0;
 		return true;
 	case E_NEED: /* need_p(): there is one as soon as the watcher has put it away */
 		if (!s->idle)
@@ -809,6 +819,19 @@ static bool stall_m(struct stall_state *s)
 		return true;
 	case E_IN: /* it has used its P; sched_leave() */
 		stall_drain(s);
+		if (s->goes_away) {
+			if (s->retaken != NONE && mistake != STALL_AWAY_STORE)
+				return false;
+			s->retaken = AWAY;
+			s->pc[0] = E_AWAY;
+			return true;
+		}
+		s->buf = 0;
+		s->pc[0] = E_OUT;
+		return true;
+	case E_AWAY: /* sched_enter_syscall() */
+		s->has_p = 0;
+		s->at_hand = 1;
 		s->buf = 0;
 		s->pc[0] = E_OUT;
 		return true;
@@ -820,6 +843,13 @@ static bool stall_watcher(struct stall_state *s)
 {
 	switch (s->pc[1]) {
 	case A_SEE:
+		if (s->asks && s->at_hand) { /* retake() */
+			s->asks--;
+			s->at_hand = 0;
+			s->given = 1;
+			s->pc[1] = A_HAND;
+			return true;
+		}
 		if (!s->asks || s->in_sched)
 			return false;
 		s->asks--;
@@ -902,8 +932,22 @@ Test(model, a_p_is_not_taken_from_an_m_inside)
 	run(&stall_model, &stall_start, STALL_OK);
 }
 
+static const struct stall_state away_start = {
+	.has_p = 1,
+	.buf = NO_STORE,
+	.left = ENTRIES,
+	.asks = ASKS,
+	.goes_away = 1,
+};
+
+Test(model, an_m_that_goes_away_comes_back_with_a_p)
+{
+	run(&stall_model, &away_start, STALL_OK);
+}
+
 Test(model, mistakes_about_stalled_ms_are_found)
 {
+	run(&stall_model, &away_start, STALL_AWAY_STORE);
 	run(&stall_model, &stall_start, STALL_NO_BARRIER);
 	run(&stall_model, &stall_start, STALL_NO_WAIT);
 	run(&stall_model, &stall_start, STALL_NO_LOOK);

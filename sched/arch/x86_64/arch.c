@@ -50,6 +50,7 @@ _Static_assert(offsetof(struct switch_frame, ret) == 312, "offset");
 extern void arch_child_tail(void);
 extern void arch_seam_return(void);
 extern void arch_seam_leave(void);
+extern void arch_away_check(void), arch_away_go(void);
 
 static void frame_init(struct switch_frame *f, void (*ret)(void))
 {
@@ -141,7 +142,7 @@ enum arch_place arch_place(ucontext_t *uc)
 
 	if (pc == (uintptr_t)arch_deliver_point)
 		return ARCH_DELIVER;
-	if (pc == (uintptr_t)arch_seam_leave)
+	if (pc == (uintptr_t)arch_seam_leave || pc == (uintptr_t)arch_away_go)
 		return ARCH_APP;
 	if (pc >= arch_app_lo && pc < arch_app_hi)
 		return ARCH_APP;
@@ -160,6 +161,8 @@ void arch_cut(ucontext_t *uc)
 		uc->uc_mcontext.gregs[REG_RIP] = (greg_t)arch_intr_cut;
 	else if (pc >= (uintptr_t)arch_seam_return && pc < (uintptr_t)arch_seam_leave)
 		uc->uc_mcontext.gregs[REG_RIP] = (greg_t)arch_seam_return;
+	else if (pc >= (uintptr_t)arch_away_check && pc < (uintptr_t)arch_away_go)
+		uc->uc_mcontext.gregs[REG_RIP] = (greg_t)arch_away_check;
 }
 
 bool arch_fix_fault(ucontext_t *uc)
