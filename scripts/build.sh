@@ -11,8 +11,8 @@ gt_log=$gt_top/build.log
 gt_stamp=$gt_top/.built
 
 # Debian packages; configure tells the same ones.
-gt_packages_build='gcc libc6-dev make autoconf automake libtool pkg-config libzydis-dev'
-gt_packages_test='libcriterion-dev g++ libffi-dev libgc-dev liburing-dev'
+gt_packages_build='gcc libc6-dev make autoconf automake libtool pkg-config libzydis-dev libffi-dev'
+gt_packages_test='libcriterion-dev g++ libgc-dev libsqlite3-dev liburing-dev'
 
 gt_say()
 {

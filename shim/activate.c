@@ -27,6 +27,7 @@
 #include "sched/signal.h"
 #include "sched/sysmon.h"
 #include "sched/trace.h"
+#include "shim/blocking.h"
 #include "shim/config.h"
 #include "shim/loader.h"
 #include "shim/process.h"
@@ -227,6 +228,7 @@ static void activate_once(void)
 	if (!patch_all(&f))
 		return;
 	find_syscall();
+	blocking_start(asked.specs, asked.n_specs);
 	rseq_leave();
 	sched_exit_wake = seam_thread_ended;
 	sched_exit_joiner = futex_thread_joiner;

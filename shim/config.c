@@ -2,6 +2,7 @@
 /* GOMAXPROCS, GODEBUG and GOTHREADS. See config.h. */
 #include "shim/config.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -9,8 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sched/procs.h"
+#include "shim/spec.h"
 
 enum { SHOWN = 64 }; /* bytes of the user's text that a complaint repeats */
 
@@ -164,7 +167,87 @@ static const char *set_dumpsig(struct config *c, struct text value)
 	return NULL;
 }
 
+static struct spec specs[SPECS_MAX];
+
+static const char *add_spec(struct config *c, struct text t)
+{
+	const char *want;
+
+	if (c->n_specs == SPECS_MAX)
+		return "one of 256 functions at most";
+	want = spec_parse(t.s, t.len, &specs[c->n_specs]);
+	if (!want)
+		c->n_specs++;
+	return want;
+}
+
+/* One line of a file; NULL or what it must be. */
+static const char *add_line(struct config *c, struct text t)
+{
+	while (t.len && (*t.s == ' ' || *t.s == '\t')) {
+		t.s++;
+		t.len--;
+	}
+	return t.len && *t.s != '#' ? add_spec(c, t) : NULL;
+}
+
+static const char *add_file(struct config *c, struct text name)
+{
+	static char want[CONFIG_TEXT];
+	char path[PATH_MAX], buf[512];
+	unsigned line = 1;
+	size_t have = 0;
+	ssize_t n = -1;
+	int fd = -1;
+
+	if (name.len && name.len < sizeof(path)) {
+		memcpy(path, name.s, name.len);
+		path[name.len] = '\0';
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	}
+	while (fd >= 0 && (n = read(fd, buf + have, sizeof(buf) - have)) >= 0) {
+		struct text rest = { buf, have + (size_t)n };
+
+		while (rest.len) {
+			struct text keep = rest, t;
+			const char *why;
+			bool whole;
+
+			t = cut(&rest, '\n', &whole);
+			if (!whole && n > 0 && t.len < sizeof(buf)) {
+				rest = keep;
+				break;
+			}
+			why = add_line(c, t);
+			if (why) {
+				snprintf(want, sizeof(want),
+					 "a file of SPECs: its line %u, '%.*s', must be %s", line,
+					 shown(t), t.s, why);
+				close(fd);
+				return want;
+			}
+			line++;
+		}
+		have = rest.len;
+		memmove(buf, rest.s, have);
+		if (!n)
+			break;
+	}
+	if (fd >= 0)
+		close(fd);
+	return n < 0 ? "a SPEC, or @ and a file that can be read" : NULL;
+}
+
+static const char *set_blocking(struct config *c, struct text value)
+{
+	c->specs = specs;
+	if (value.len && *value.s == '@')
+		return add_file(c, (struct text){ value.s + 1, value.len - 1 });
+	return add_spec(c, value);
+}
+
 static const struct key gothreads_keys[] = {
+	{ "blocking", set_blocking },
 	{ "dumpsig", set_dumpsig },
 	{ NULL, NULL },
 };

@@ -5,9 +5,11 @@
  *	GOMAXPROCS=N       N Ps; a positive integer, see sched/procs.h
  *	GODEBUG=KEY=N,…    Go's: schedtrace (ms between reports, 0: none), scheddetail (0 or 1),
  *	                   asyncpreemptoff (0 or 1)
- *	GOTHREADS=KEY=V,…  ours: dumpsig (a signal, by name or number, that prints the dump)
+ *	GOTHREADS=KEY=V,…  ours: dumpsig (a signal, by name or number, that prints the dump),
+ *	                   blocking (a SPEC, see spec.h, or @FILE with one a line, empty lines and
+ *	                   those that begin with # left out)
  *
- * Of a key that is there twice the last counts. What is wrong is told, one line each, and is as if
+ * Of a key that is there twice the last counts; of blocking all do. What is wrong is told, one line each, and is as if
  * it were not there: a program must run whatever its environment says. The command `gothreads`
  * takes the same lines for refusals.
  */
@@ -17,12 +19,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct spec;
+
 struct config {
 	uint32_t procs;      /* 0: not said */
 	uint32_t schedtrace; /* ms between reports, 0: none */
 	bool scheddetail;
 	bool asyncpreemptoff;
 	int dumpsig; /* 0: none */
+	const struct spec *specs; /* static */
+	unsigned n_specs;
 };
 
 enum { CONFIG_TEXT = 256 }; /* of a complaint, its NUL included */

@@ -2,7 +2,9 @@
 /*
  * What the command `gothreads`, a shell script, has to ask the library's own sources.
  *
- *	helper check   is the environment right? Else one line on stderr and exit 2.
+ *	helper check [FILE PRELOAD]
+ *	               is the environment right? And, if FILE is to be run with that LD_PRELOAD, are the
+ *	               functions there that it names? Else one line on stderr and exit 2.
  *	helper list    the table of system calls, a line each: name, class, flags, note
  */
 #include <stdio.h>
@@ -11,6 +13,8 @@
 
 #include "interpose/table.h"
 #include "shim/config.h"
+#include "shim/elf_symbols.h"
+#include "shim/spec.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -63,12 +67,29 @@ static void list(void)
 	}
 }
 
+/* One without a library must be there when the program begins. */
+static void check_function(const struct spec *s, const char *file, const char *preload)
+{
+	char text[CONFIG_TEXT + SPEC_NAME];
+
+	if (*s->library || elf_program_defines(file, preload, s->name))
+		return;
+	snprintf(text, sizeof(text), "blocking: no library of %.100s has a function %s", file,
+		 s->name);
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 127)
+			*p = '?';
+	refuse(text);
+}
+
 int main(int argc, char *argv[])
 {
-	if (argc == 2 && strcmp(argv[1], "check") == 0) {
+	if ((argc == 2 || argc == 4) && strcmp(argv[1], "check") == 0) {
 		struct config c;
 
 		config_read(&c, refuse);
+		for (unsigned i = 0; argc == 4 && i < c.n_specs; i++)
+			check_function(&c.specs[i], argv[2], argv[3]);
 	} else if (argc == 2 && strcmp(argv[1], "list") == 0) {
 		list();
 	} else {

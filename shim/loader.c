@@ -18,6 +18,7 @@
 #include "sched/base/mem.h"
 #include "sched/base/raw.h"
 #include "sched/signal.h"
+#include "shim/blocking.h"
 
 enum { SITES_MAX = 2048, JUMP = 5 };
 
@@ -74,21 +75,26 @@ static void patch(const struct link_map *l)
 	mem_release(sites, sizeof *sites * SITES_MAX);
 }
 
-/* Calls FN with each library on the list, in all namespaces. */
-static void each(void (*fn)(const struct link_map *l))
+void loader_each(void (*fn)(const struct link_map *l))
 {
 	const struct r_debug_extended *d = (const void *)&_r_debug;
 
 	for (; d; d = _r_debug.r_version > 1 ? d->r_next : NULL)
 		for (const struct link_map *l = d->base.r_map; l; l = l->l_next)
-			if (l->l_addr && loader_on_list(l->l_name))
-				fn(l);
+			fn(l);
+}
+
+static bool ours(const struct link_map *l)
+{
+	return l->l_addr && loader_on_list(l->l_name);
 }
 
 static void note(const struct link_map *l)
 {
 	struct loaded *at = find(l->l_addr);
 
+	if (!ours(l))
+		return;
 	if (!at)
 		at = find(0);
 	if (at)
@@ -100,7 +106,7 @@ static void note_or_patch(const struct link_map *l)
 	const bool known = find(l->l_addr);
 
 	note(l);
-	if (!known)
+	if (!known && ours(l))
 		patch(l);
 }
 
@@ -115,12 +121,13 @@ static void changed(void)
 		return;
 	for (size_t i = 0; i < PATCH_AREAS_MAX; i++)
 		loaded[i].seen = false;
-	each(note_or_patch);
+	loader_each(note_or_patch);
 	for (size_t i = 0; i < PATCH_AREAS_MAX; i++)
 		if (loaded[i].base && !loaded[i].seen) {
 			patch_forget(loaded[i].base);
 			loaded[i].base = 0;
 		}
+	blocking_loaded();
 }
 
 /* Does a function that does nothing lie at F, and room for a jump behind it? */
@@ -162,7 +169,7 @@ void loader_watch(void)
 	if (!at || rel != rel32 || !empty((const uint8_t *)at))
 		return;
 	memcpy(jump + 1, &rel32, sizeof rel32);
-	each(note);
+	loader_each(note);
 	fd = raw4(SYS_openat, AT_FDCWD, "/proc/self/mem", O_RDWR | O_CLOEXEC, 0);
 	if (fd < 0)
 		return;

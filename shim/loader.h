@@ -17,6 +17,11 @@
 /* Is this the path of a library whose system calls are ours? */
 bool loader_on_list(const char *path);
 
+struct link_map;
+
+/* Calls FN with each object that is loaded, in all namespaces. */
+void loader_each(void (*fn)(const struct link_map *l));
+
 /* From now on such libraries are patched when they are mapped. Those that are there already have been.
  * Pre: no other kernel thread runs. */
 void loader_watch(void);

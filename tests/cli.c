@@ -93,7 +93,7 @@ static void assert_one_line(const char *text)
 
 struct refusal {
 	char args[ARGS][64];
-	char env[64];
+	char env[80];
 	int status;
 	char says[64];
 };
@@ -138,6 +138,25 @@ ParameterizedTestParameters(cli, refuses)
 		{ { "true" }, "GOTHREADS=dumpsig=65", 2, "'65'" },
 		{ { "true" }, "GOTHREADS=dumpsig", 2, "dumpsig" },
 		{ { "true" }, "GOTHREADS=dump=QUIT", 2, "'dump'" },
+		{ { "--blocking" }, "", 2, "--blocking" },
+		{ { "--blocking=", "true" }, "", 2, "--blocking" },
+		{ { "--blocking", "read", "true" }, "", 2, "'read'" },
+		{ { "--blocking", "read=l(ipL", "true" }, "", 2, "'read=l(ipL'" },
+		{ { "--blocking", "read=l(ipx)", "true" }, "", 2, "types" },
+		{ { "--blocking", "read=l(v)", "true" }, "", 2, "types" },
+		{ { "--blocking", "read=ll(ipL)", "true" }, "", 2, "result" },
+		{ { "--blocking", "read=l({i{}})", "true" }, "", 2, "types" },
+		{ { "--blocking", "read=l({ip)", "true" }, "", 2, "types" },
+		{ { "--blocking", "=l(i)", "true" }, "", 2, "NAME=RESULT" },
+		{ { "--blocking", "two\nlines=l(i)", "true" }, "", 2, "two?lines" },
+		{ { "--blocking", "printf=i(s...)", "true" }, "", 2, "number of arguments" },
+		{ { "--blocking", "a=i(i),b=i(i)", "true" }, "", 2, "comma" },
+		{ { "--blocking=@/no/such/file", "true" }, "", 2, "@/no/such/file" },
+		{ { "--blocking=@/etc/passwd", "true" }, "", 2, "line 1" },
+		{ { "--blocking", "no_such_function=i(i)", "true" }, "", 2, "no_such_function" },
+		{ { "true" }, "GOTHREADS=blocking=no_such_function=i(i)", 2, "no_such_function" },
+		{ { "true" }, "GOTHREADS=blocking=read", 2, "'read'" },
+		{ { "true" }, "GOTHREADS=dumpsig=QUIT,blocking", 2, "blocking" },
 		{ { "list", "read" }, "", 2, "list" },
 		{ { "no-such-command-anywhere" }, "", 127, "no-such-command-anywhere" },
 		{ { "--", "--no-such-command" }, "", 127, "--no-such-command" },
@@ -188,7 +207,7 @@ Test(cli, help_names_every_option)
 	static const char *const options[] = {
 		"-p, --procs N", "--print-lib", "--version", "--help",
 		"GOMAXPROCS",    "LD_PRELOAD",  "127",       "GODEBUG",
-		"GOTHREADS",     "list"
+		"GOTHREADS",     "list",        "--blocking SPEC"
 	};
 	struct run run = RUN("--help");
 
@@ -227,6 +246,7 @@ Test(cli, accepts_what_is_right)
 		"GOTHREADS=dumpsig=QUIT",
 		"GOTHREADS=dumpsig=SIGUSR2",
 		"GOTHREADS=dumpsig=40",
+		"GOTHREADS=blocking=read=l(ipL),blocking=libz.so.1:gzread=i(pLu)",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(envs); i++) {
@@ -235,6 +255,29 @@ Test(cli, accepts_what_is_right)
 		assert_exit(run, 0);
 		cr_assert_str_empty(run.err);
 	}
+}
+
+/* A file may hold SPECs; a function of a library that is not there yet is for later. */
+Test(cli, blocking_from_files)
+{
+	char name[] = "/tmp/gothreads-cli-XXXXXX", arg[sizeof(name) + 16];
+	static const char good[] = "# comment\n\nread=l(ipL)\n  libz.so.1:gzread=i(pLu)  \ngetppid=i()";
+	int fd = mkstemp(name);
+	struct run run;
+
+	cr_assert(fd >= 0 && write(fd, good, strlen(good)) == (ssize_t)strlen(good));
+	snprintf(arg, sizeof(arg), "--blocking=@%s", name);
+	run = RUN(arg, "sh", "-c", "echo $GOTHREADS");
+	assert_exit(run, 0);
+	cr_assert_str_empty(run.err);
+	cr_assert(strstr(run.out, "blocking=@/tmp/"));
+	cr_assert(write(fd, "\nread=\n", 7) == 7);
+	run = RUN(arg, "true");
+	assert_exit(run, 2);
+	assert_one_line(run.err);
+	cr_assert(strstr(run.err, "line 6"), "%s", run.err);
+	unlink(name);
+	close(fd);
 }
 
 /* ---- What CMD gets ---- */

@@ -54,8 +54,9 @@ enum {
 
 /* What a program's head comment asks for. */
 struct prog_head {
-	int limit;  /* seconds, 0: the default */
-	int status; /* as waitpid gives it */
+	int limit;                        /* seconds, 0: the default */
+	int status;                       /* as waitpid gives it */
+	char gothreads[512], godebug[64]; /* for the preloaded run */
 };
 
 struct prog_run {
@@ -101,10 +102,23 @@ static int status_parse(const char *text)
 	return 0;
 }
 
+/* The lines of this field, with commas between them. */
+static void head_values(const char *head, const char *field, char *values, size_t room)
+{
+	size_t n = 0;
+
+	for (*values = '\0'; (head = head_field(head, field));) {
+		size_t len = strcspn(head, "\n");
+
+		cr_assert(n + len + 2 < room, "%s is too long", field);
+		n += (size_t)sprintf(values + n, "%s%.*s", n ? "," : "", (int)len, head);
+	}
+}
+
 static struct prog_head head_read(const char *name)
 {
 	static const char *const suffixes[] = { "c", "cc" };
-	struct prog_head head = { 0, 0 };
+	struct prog_head head = { .limit = 0 };
 	char path[512], text[HEAD];
 	const char *field;
 	FILE *f = NULL;
@@ -126,13 +140,16 @@ static struct prog_head head_read(const char *name)
 	field = head_field(text, "status:");
 	if (field)
 		head.status = status_parse(field);
+	head_values(text, "gothreads:", head.gothreads, sizeof(head.gothreads));
+	head_values(text, "godebug:", head.godebug, sizeof(head.godebug));
 	return head;
 }
 
 /* ---- running ---- */
 
 /* In the child: nothing inherited from the runner may show in the program's behaviour. */
-static _Noreturn void run_exec(const char *path, int out, const char *preload, int nprocs)
+static _Noreturn void run_exec(const char *path, int out, const char *preload, int nprocs,
+			       const struct prog_head *head)
 {
 	char *argv[] = { (char *)path, NULL };
 	struct rlimit no_core = { 0, 0 };
@@ -157,6 +174,10 @@ static _Noreturn void run_exec(const char *path, int out, const char *preload, i
 		snprintf(num, sizeof(num), "%d", nprocs);
 		setenv("LD_PRELOAD", preload, 1);
 		setenv("GOMAXPROCS", num, 1);
+		if (head && *head->gothreads)
+			setenv("GOTHREADS", head->gothreads, 1);
+		if (head && *head->godebug)
+			setenv("GODEBUG", head->godebug, 1);
 	}
 	execv(path, argv);
 	dprintf(2, "exec %s: %s\n", path, strerror(errno));
@@ -164,7 +185,8 @@ static _Noreturn void run_exec(const char *path, int out, const char *preload, i
 }
 
 /* Runs the program to its end or for `limit` seconds; what is left of its group then dies. */
-static struct prog_run run_prog(const char *name, int limit, const char *preload, int nprocs)
+static struct prog_run run_prog(const char *name, int limit, const char *preload, int nprocs,
+				const struct prog_head *head)
 {
 	struct prog_run run = { 0 };
 	struct pollfd end = { .events = POLLIN };
@@ -180,7 +202,7 @@ static struct prog_run run_prog(const char *name, int limit, const char *preload
 	pid = fork();
 	cr_assert(pid >= 0, "fork: %s", strerror(errno));
 	if (pid == 0)
-		run_exec(path, out, preload, nprocs);
+		run_exec(path, out, preload, nprocs, head);
 	setpgid(pid, pid); /* both sides, so that the group exists for whoever is first */
 
 	end.fd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -226,7 +248,7 @@ static struct prog_run run_native(const char *name, const struct prog_head *head
 	struct prog_run run;
 
 	for (int tries = 1;; tries++) {
-		run = run_prog(name, head->limit ? head->limit : NATIVE_LIMIT, NULL, 0);
+		run = run_prog(name, head->limit ? head->limit : NATIVE_LIMIT, NULL, 0, NULL);
 		if (!run.hung && (run.status == head->status || run.status == EXIT_SKIP << 8))
 			return run;
 		if (tries == NATIVE_TRIES)
@@ -259,7 +281,7 @@ static void check_same(const char *name, int nprocs)
 		cr_skip_test("%s: %s", name, native.out);
 	cr_assert(!native.hung && native.status == head.status, "%s: natively: %s\n%.*s", name,
 		  status_text(&native, want), SHOWN, native.out);
-	preloaded = run_prog(name, head.limit ? head.limit : PRELOADED_LIMIT, lib, nprocs);
+	preloaded = run_prog(name, head.limit ? head.limit : PRELOADED_LIMIT, lib, nprocs, &head);
 	cr_assert(
 		run_equal(&native, &preloaded),
 		"%s: GOMAXPROCS=%d: natively %s, preloaded %s\n--- natively\n%.*s--- preloaded\n%.*s---",
@@ -282,7 +304,7 @@ static void check_same(const char *name, int nprocs)
 /* That the programs really run on goroutines: a thread's id is one that no kernel gives out. */
 Test(progs, are_goroutines)
 {
-	struct prog_run run = run_prog("whoami", PRELOADED_LIMIT, lib_path(), 2);
+	struct prog_run run = run_prog("whoami", PRELOADED_LIMIT, lib_path(), 2, NULL);
 
 	cr_assert(!run.hung && run.status == 0 && strtol(run.out, NULL, 10) >= 1 << 22,
 		  "whoami: %.*s", SHOWN, run.out);

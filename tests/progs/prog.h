@@ -9,6 +9,8 @@
  *	uses:	the system calls that it exercises, by name
  *	limit:	seconds after which it counts as hung, if not the runner's default
  *	status:	how it ends, if not with 0: a number or the name of a signal
+ *	gothreads:, godebug:	what those variables say when it is preloaded; several lines are
+ *		put together with commas
  *
  * It exits with 77 where the machine lacks what it needs.  Nothing here waits for a guess of time:
  * programs wait for facts, and only lower bounds of clocks are checked tightly.

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "sched/procs.h"
+#include "shim/spec.h"
 
 enum { COMPLAINTS = 8 };
 
@@ -133,6 +134,50 @@ Test(config, signals)
 	SAYS("GOTHREADS: dumpsig must be a signal's name or number, not '0'");
 	config(NULL, NULL, "dumpsig=65");
 	SAYS("GOTHREADS: dumpsig must be a signal's name or number, not '65'");
+}
+
+Test(config, blocking)
+{
+	static const char *const wrong[] = { "f",
+					     "f=i",
+					     "f=i(",
+					     "f=(i)",
+					     "f=ii(i)",
+					     "f=i(v)",
+					     "f=i(i))",
+					     "f=i(i)x",
+					     "f={}(i)",
+					     "f=i({i)",
+					     "f=i(i})",
+					     "f=i(z)",
+					     "=i(i)",
+					     "9f=i(i)",
+					     "a b=i(i)",
+					     "f=i(i...)",
+					     "l:=i(i)",
+					     "f=v",
+					     "f=i({{{{{{{{{i}}}}}}}}})",
+					     "f=i(iiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiiii)" };
+	struct config c = config(NULL, NULL, "blocking=/a/b.so:f={i{dd}}(p{ff}Lcs),blocking=g=v()");
+	char text[128];
+
+	cr_assert_eq(n_complaints, 0);
+	cr_assert_eq(c.n_specs, 2);
+	cr_assert_str_eq(c.specs[0].library, "/a/b.so");
+	cr_assert_str_eq(c.specs[0].name, "f");
+	cr_assert_str_eq(c.specs[0].result, "{i{dd}}");
+	cr_assert_str_eq(c.specs[0].args, "p{ff}Lcs");
+	cr_assert_str_eq(c.specs[1].library, "");
+	cr_assert_str_eq(c.specs[1].args, "");
+	cr_assert_str_eq(spec_type_end(c.specs[0].args + 1), "Lcs");
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		strcpy(text, "blocking=");
+		strcat(text, wrong[i]);
+		cr_assert_eq(config(NULL, NULL, text).n_specs, 0, "%s", text);
+		cr_assert_eq(n_complaints, 1, "%s", text);
+	}
+	config(NULL, NULL, "blocking=f=i(i..)");
+	SAYS("GOTHREADS: blocking must be a function whose number of arguments is fixed, not 'f=i(i..)'");
 }
 
 Test(config, one_printable_line_that_is_not_long)
