@@ -39,6 +39,7 @@ import sys
 import tempfile
 import time
 
+PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 PASS = "PASS"
 SHOWN = 5           # last lines of a failed test's log in what the run prints
@@ -61,9 +62,17 @@ def by_status(status, _output=""):
 # ---- running one test, in a worker process ----
 
 def worker_init():
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """A worker whose runner is gone takes its test with it."""
+    def end(*_):
+        kill_children()
+        os._exit(1)
+    # Not SIG_IGN, which the tests would inherit: the runner is who an interrupt is for.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, end)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    prctl = ctypes.CDLL(None).prctl
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
 
 
 def kill_children():
@@ -161,13 +170,16 @@ class Suite:
         os.makedirs(logs, exist_ok=True)
         if not cases:
             return
-        with concurrent.futures.ProcessPoolExecutor(jobs or self.options.jobs, initializer=worker_init,
-                                                    mp_context=multiprocessing.get_context("fork")) as ex:
+        ex = concurrent.futures.ProcessPoolExecutor(jobs or self.options.jobs, initializer=worker_init,
+                                                    mp_context=multiprocessing.get_context("fork"))
+        try:
             # The long ones first: none is left to run alone at the end.
             order = sorted(cases, key=lambda c: -c.limit)
             for f in concurrent.futures.as_completed(
                     [ex.submit(run_case, c, os.path.join(logs, c.name), library, procs) for c in order]):
                 yield f.result()
+        finally:
+            ex.shutdown(cancel_futures=True)
 
     def find_baseline(self, cases):
         """The names of what passes natively, in two runs.  What fails one of them gets another chance,
