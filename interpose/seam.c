@@ -117,6 +117,15 @@ static seam_body *const bodies[] = {
 	[__NR_sendmsg] = sys_sendmsg,
 	[__NR_recvfrom] = sys_recvfrom,
 	[__NR_recvmsg] = sys_recvmsg,
+	[__NR_recvmmsg] = sys_mmsg,
+	[__NR_sendmmsg] = sys_mmsg,
+	[__NR_splice] = sys_splice,
+	[__NR_tee] = sys_splice,
+	[__NR_vmsplice] = sys_vmsplice,
+	[__NR_sendfile] = sys_sendfile,
+	[__NR_mq_timedsend] = sys_mq_wait,
+	[__NR_mq_timedreceive] = sys_mq_wait,
+	[__NR_setsockopt] = sys_setsockopt,
 	[__NR_epoll_pwait2] = sys_epoll_pwait,
 	[__NR_setuid] = sys_set_ids,
 	[__NR_setgid] = sys_set_ids,
@@ -196,12 +205,16 @@ static long make(struct g *g, struct seam *s, int flags, bool block, struct seam
 		sched_block_syscall(g);
 	else
 		sched_enter_syscall(g);
+	if (s->nr == __NR_connect && way->since)
+		atomic_store_explicit(&g->m->connects, true, memory_order_relaxed);
 	if (flags & INTR)
 		r = arch_syscall_intr(s->nr, s->arg, &g->m->attn);
 	else
 		r = seam_raw(s);
 	/* Before G may come to another M. */
 	way->kicked = atomic_load(&g->m->attn);
+	if (s->nr == __NR_connect)
+		atomic_store_explicit(&g->m->connects, false, memory_order_relaxed);
 	sched_exit_syscall(g);
 	return r;
 }
@@ -284,6 +297,7 @@ static seam_body *foreign_body(long nr)
 	case __NR_mlock2:
 	case __NR_mlockall:
 	case __NR_prlimit64:
+	case __NR_setsockopt:
 	case __NR_rt_sigaction:
 	case __NR_tgkill:
 	case __NR_tkill:

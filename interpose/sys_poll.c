@@ -4,7 +4,8 @@
  *
  * The kernel is asked without waiting; if nothing is there, the G parks on all the descriptors, for
  * epoll_wait on that of the epoll instance itself, and asks again. Sets larger than the poller takes, and
- * those that it cannot wait for, are left to the kernel under hand-off.
+ * those that it cannot wait for, are left to the kernel under hand-off. Of a large set, most are still armed from
+ * the last call, and a program that polls in a loop pays for the others alone; after TRUST_NS all are armed anew.
  */
 #include <asm/unistd.h>
 #include <errno.h>
@@ -21,6 +22,7 @@
 
 enum {
 	ROUNDS = 100,	   /* in vain, after which the kernel shall wait: epoll reports hang-ups that nobody asked for */
+	TRUST_NS = 10000000, /* for so long a large set relies on what it has armed before */
 	SET_BITS = 1024,   /* larger sets are the kernel's */
 	SET_LONGS = SET_BITS / 64,
 };
@@ -28,11 +30,11 @@ enum {
 /* A call that waits for several descriptors. */
 struct many {
 	struct seam ask; /* the call, its time limit zero, so that it does not wait */
-	struct netpoll_want want[NETPOLL_ANY_MAX];
+	struct netpoll_want *want, few[NETPOLL_ANY_FEW];
 	int n;
 	bool sets;	 /* select: what it writes over must be there again for the next */
 	uint64_t in[3][SET_LONGS], out[3][SET_LONGS];
-	size_t set_size;
+	size_t set_size, want_size;
 	const struct seam *program; /* the call as it was made */
 };
 
@@ -109,7 +111,12 @@ static long wait_many(struct g *g, struct many *m)
 		} else if (r != 0 || raw_now() >= deadline) {
 			break;
 		} else {
-			end = round < ROUNDS ? netpoll_wait_any(g, m->want, m->n, deadline) : -EBUSY;
+			bool trust = m->n > NETPOLL_ANY_FEW && !round;
+			int64_t until = trust ? raw_now() + TRUST_NS : deadline;
+
+			end = round < ROUNDS ? netpoll_wait_any(g, m->want, m->n,
+								until < deadline ? until : deadline, trust)
+					     : -EBUSY;
 		}
 		if (end == 0 || end == -ETIMEDOUT || end == -EBADF)
 			continue;
@@ -133,21 +140,47 @@ static long wait_many(struct g *g, struct many *m)
 	return r;
 }
 
+/* M for a call that waits for at most N descriptors. What is more than a few is kept in memory of the call's own. */
+static bool begin_many(struct many *m, struct seam *s, size_t n, bool sets)
+{
+	m->n = 0;
+	m->sets = sets;
+	m->program = s;
+	m->want = m->few;
+	m->want_size = 0;
+	if (n <= NETPOLL_ANY_FEW)
+		return true;
+	m->want_size = mem_round(sizeof *m->want * n, MEM_PAGE);
+	m->want = mem_pages(m->want_size);
+	return m->want;
+}
+
+static long end_many(struct many *m, long r)
+{
+	if (m->want_size)
+		mem_release(m->want, m->want_size);
+	return r;
+}
+
 long sys_poll(struct g *g, struct seam *s)
 {
-	struct pollfd p[NETPOLL_ANY_MAX];
+	const struct pollfd *at = (void *)s->arg[0];
+	unsigned long n = (unsigned int)s->arg[1];
 	struct many m;
 
-	m.n = 0;
-	m.sets = false;
-	m.program = s;
-	if ((unsigned long)s->arg[1] > NETPOLL_ANY_MAX ||
-	    arch_copy_user(p, (void *)s->arg[0], (size_t)s->arg[1] * sizeof *p))
+	if (!n || n > NETPOLL_ANY_MAX || !begin_many(&m, s, n, false))
 		return seam_call(g, s, INTR);
-	for (long i = 0; i < s->arg[1]; i++)
-		if (p[i].fd >= 0)
-			m.want[m.n++] = (struct netpoll_want){p[i].fd, p[i].events};
-	return m.n ? wait_many(g, &m) : seam_call(g, s, INTR);
+	for (unsigned long i = 0; i < n; i++) {
+		struct pollfd p;
+
+		if (arch_copy_user(&p, &at[i], sizeof p)) {
+			m.n = 0;
+			break;
+		}
+		if (p.fd >= 0)
+			m.want[m.n++] = (struct netpoll_want){p.fd, p.events};
+	}
+	return end_many(&m, m.n ? wait_many(g, &m) : seam_call(g, s, INTR));
 }
 
 long sys_select(struct g *g, struct seam *s)
@@ -156,15 +189,12 @@ long sys_select(struct g *g, struct seam *s)
 	struct many m;
 	int n = (int)s->arg[0];
 
-	m.n = 0;
-	m.sets = true;
-	m.program = s;
-	if (n <= 0 || n > SET_BITS)
+	if (n <= 0 || n > SET_BITS || !begin_many(&m, s, (size_t)n, true))
 		return seam_call(g, s, INTR);
 	m.set_size = (size_t)(n + 63) / 64 * 8;
 	mem_zero(m.in, sizeof m.in);
 	if (sets_from_program(&m))
-		return seam_call(g, s, INTR);
+		return end_many(&m, seam_call(g, s, INTR));
 	for (int fd = 0; fd < n; fd++) {
 		short want = 0;
 
@@ -173,20 +203,17 @@ long sys_select(struct g *g, struct seam *s)
 				want |= events[i];
 		if (!want)
 			continue;
-		if (m.n == NETPOLL_ANY_MAX)
-			return seam_call(g, s, INTR);
 		m.want[m.n++] = (struct netpoll_want){fd, want};
 	}
-	return m.n ? wait_many(g, &m) : seam_call(g, s, INTR);
+	return end_many(&m, m.n ? wait_many(g, &m) : seam_call(g, s, INTR));
 }
 
 long sys_epoll_wait(struct g *g, struct seam *s)
 {
 	struct many m;
 
+	begin_many(&m, s, 1, false);
 	m.n = 1;
-	m.sets = false;
-	m.program = s;
 	m.want[0] = (struct netpoll_want){(int)s->arg[0], POLLIN};
 	return wait_many(g, &m);
 }

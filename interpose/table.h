@@ -80,7 +80,7 @@ ROW(HANDOFF, close,            INTR | NONG,
 ROW(HANDOFF, stat,             0,              "a path may need a disk, a server, an automount")
 ROW(HANDOFF, fstat,            0,              "a network file asks its server")
 ROW(HANDOFF, lstat,            0,              "a path may need a disk, a server, an automount")
-ROW(POLL,    poll,             INTR | WAITS,           "parks on up to 32 descriptors; more: hand-off")
+ROW(POLL,    poll,             INTR | WAITS,           "parks on all descriptors")
 ROW(HANDOFF, lseek,            0,
 	"waits for a read at the same position; network files")
 ROW(STACK,   mmap,             NONG,
@@ -100,7 +100,7 @@ ROW(POLL,    readv,            INTR | RESTART | SOTIMEO | READS, "parks until re
 ROW(POLL,    writev,           INTR | RESTART | SOTIMEO | WRITES, "parks until writable; files: hand-off")
 ROW(HANDOFF, access,           0,              "a path may need a disk, a server, an automount")
 ROW(PASS,    pipe,             0,              "cannot block: makes descriptors")
-ROW(POLL,    select,           INTR | WAITS,           "parks on up to 32 descriptors; more: hand-off")
+ROW(POLL,    select,           INTR | WAITS,           "parks on all descriptors")
 ROW(KERNEL,  sched_yield,      0,              "to the end of the run queue")
 ROW(STACK,   mremap,           NONG,           "may move what is in a slab")
 ROW(HANDOFF, msync,            0,              "waits for a disk")
@@ -117,10 +117,10 @@ ROW(PASS,    getitimer,        0,              "cannot block: the timers of the 
 ROW(PASS,    alarm,            0,              "cannot block: the timers of the process")
 ROW(PASS,    setitimer,        0,              "cannot block: the timers of the process")
 ROW(PASS,    getpid,           0,              "cannot block, names no thread")
-ROW(HANDOFF, sendfile,         INTR | RESTART, "reads a disk, may wait for a socket")
+ROW(POLL,    sendfile,         INTR | RESTART, "parks until the socket is writable; reads a disk: hand-off")
 ROW(HANDOFF, socket,           0,              "may load a module")
 ROW(POLL,    connect,          INTR | RESTART | SOTIMEO,
-	"hand-off: it has no form that does not wait")
+	"TCP parks until writable if it takes long; else hand-off: there is no form that does not wait")
 ROW(POLL,    accept,           INTR | RESTART | SOTIMEO | READS, "parks until readable")
 ROW(POLL,    sendto,           INTR | RESTART | SOTIMEO | WRITES, "parks until writable")
 ROW(POLL,    recvfrom,         INTR | RESTART | SOTIMEO | READS, "parks until readable")
@@ -136,8 +136,8 @@ ROW(PASS,    getsockname,      0,
 ROW(PASS,    getpeername,      0,
 	"cannot block: the lock of a socket is held for short")
 ROW(HANDOFF, socketpair,       0,              "may load a module")
-ROW(PASS,    setsockopt,       0,
-	"cannot block: the lock of a socket is held for short")
+ROW(KERNEL,  setsockopt,       NONG,
+	"cannot block; limits of a call are noted")
 ROW(PASS,    getsockopt,       0,
 	"cannot block: the lock of a socket is held for short")
 ROW(KERNEL,  clone,            NONG,
@@ -346,8 +346,8 @@ ROW(KERNEL,  set_mempolicy,    0,              "the policy of the thread")
 ROW(KERNEL,  get_mempolicy,    0,              "the policy of the thread")
 ROW(HANDOFF, mq_open,          0,              "waits for locks of the queue file system")
 ROW(HANDOFF, mq_unlink,        0,              "waits for locks of the queue file system")
-ROW(HANDOFF, mq_timedsend,     INTR | RESTART, "waits for room or for a message")
-ROW(HANDOFF, mq_timedreceive,  INTR | RESTART | WAITS, "waits for room or for a message")
+ROW(POLL,    mq_timedsend,     INTR | RESTART, "parks until there is room")
+ROW(POLL,    mq_timedreceive,  INTR | RESTART, "parks until there is a message")
 ROW(PASS,    mq_notify,        0,              "cannot block, names no thread")
 ROW(PASS,    mq_getsetattr,    0,              "cannot block, names no thread")
 ROW(HANDOFF, kexec_load,       0,              "the whole machine or terminal: takes long")
@@ -376,15 +376,15 @@ ROW(HANDOFF, symlinkat,        0,              "changes a file system: may wait 
 ROW(HANDOFF, readlinkat,       0,              "a path may need a disk, a server, an automount")
 ROW(HANDOFF, fchmodat,         0,              "changes a file system: may wait for a disk")
 ROW(HANDOFF, faccessat,        0,              "a path may need a disk, a server, an automount")
-ROW(POLL,    pselect6,         INTR | WAITS,           "parks on up to 32 descriptors; more: hand-off")
-ROW(POLL,    ppoll,            INTR | WAITS,           "parks on up to 32 descriptors; more: hand-off")
+ROW(POLL,    pselect6,         INTR | WAITS,           "parks on all descriptors")
+ROW(POLL,    ppoll,            INTR | WAITS,           "parks on all descriptors")
 ROW(PROCESS, unshare,          0,              "what they change is the kernel thread's")
 ROW(KERNEL,  set_robust_list,  0,              "kept in the G, walked at its exit")
 ROW(KERNEL,  get_robust_list,  NONG,           "takes a tid")
-ROW(POLL,    splice,           INTR | RESTART | READS, "parks on pipe or socket; files: hand-off")
-ROW(POLL,    tee,              INTR | RESTART | READS, "parks on pipe or socket; files: hand-off")
+ROW(POLL,    splice,           INTR | RESTART, "parks on pipe or socket; files: hand-off")
+ROW(POLL,    tee,              INTR | RESTART, "parks on both pipes")
 ROW(HANDOFF, sync_file_range,  0,              "waits for a disk")
-ROW(POLL,    vmsplice,         INTR | RESTART | WRITES, "parks on pipe or socket; files: hand-off")
+ROW(POLL,    vmsplice,         INTR | RESTART, "parks until the pipe is ready; the rest: hand-off")
 ROW(KERNEL,  move_pages,       NONG,
 	"any tid may name a process; copies pages, so under hand-off")
 ROW(HANDOFF, utimensat,        0,              "changes a file system: may wait for a disk")

@@ -18,12 +18,16 @@
  */
 #include "interpose/wait.h"
 
+#include <asm/ioctls.h>
+#include <asm/termbits.h>
 #include <asm/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/io_uring.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <linux/tty.h>
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -98,6 +102,14 @@ static bool told_not_to(const struct seam *s)
 	return false;
 }
 
+/* Can a call for EVENTS on a descriptor with these FLAGS wait? */
+static bool may_wait(long flags, short events)
+{
+	if (raw_failed(flags) || (flags & O_NONBLOCK))
+		return false;
+	return (flags & O_ACCMODE) != (events & POLLIN ? O_WRONLY : O_RDONLY);
+}
+
 static bool expected(const struct seam *s, const struct row *row)
 {
 	struct pollfd fd = {.fd = (int)s->arg[0]};
@@ -116,10 +128,33 @@ static bool expected(const struct seam *s, const struct row *row)
 	if (s->nr == __NR_epoll_wait || s->nr == __NR_epoll_pwait || s->nr == __NR_epoll_pwait2)
 		return true;
 	flags = raw2(SYS_fcntl, s->arg[0], F_GETFL);
-	return !raw_failed(flags) && !(flags & O_NONBLOCK);
+	return may_wait(flags, fd.events);
 }
 
 /* ---- without waiting ------------------------------------------------------------------------- */
+
+static bool is_socket(enum netpoll_kind kind)
+{
+	return kind == KIND_SOCKET || kind == KIND_SOCKET_SET;
+}
+
+static bool listening(long fd)
+{
+	int listens = 0;
+	uint32_t len = sizeof listens;
+
+	return raw6(SYS_getsockopt, fd, SOL_SOCKET, SO_ACCEPTCONN, (long)&listens, (long)&len, 0) == 0 &&
+	       listens;
+}
+
+static bool low_water(int fd)
+{
+	int low = 1;
+	uint32_t len = sizeof low;
+
+	raw6(SYS_getsockopt, fd, SOL_SOCKET, SO_RCVLOWAT, (long)&low, (long)&len, 0);
+	return low > 1;
+}
 
 enum { COUNT_MAX = 0x7ffff000 }; /* the kernel's own bound of a transfer */
 
@@ -143,11 +178,24 @@ static bool plain_flags(long flags)
 	return !(flags & (MSG_DONTWAIT | MSG_WAITALL | MSG_ERRQUEUE | MSG_OOB));
 }
 
+/* Several messages of a socket, all whole, without a limit of their own. */
+static bool plain_messages(const struct seam *s)
+{
+	int type = SOCK_STREAM;
+	uint32_t len = sizeof type;
+
+	if (!plain_flags(s->arg[3]) || (s->nr == __NR_recvmmsg && s->arg[4]))
+		return false;
+	raw6(SYS_getsockopt, s->arg[0], SOL_SOCKET, SO_TYPE, (long)&type, (long)&len, 0);
+	return type != SOCK_STREAM;
+}
+
 /* The call in S, if it has such a form. */
 static bool nowait(const struct seam *s, enum netpoll_kind kind, long *r)
 {
-	const bool socket = kind == KIND_SOCKET;
+	const bool socket = is_socket(kind);
 	struct iovec v = {(void *)s->arg[1], (size_t)s->arg[2]};
+	long flags;
 
 	switch (s->nr) {
 	case __NR_read:
@@ -173,10 +221,18 @@ static bool nowait(const struct seam *s, enum netpoll_kind kind, long *r)
 		return true;
 	case __NR_recvfrom:
 	case __NR_sendto:
-		if (!socket || !plain_flags(s->arg[3]))
+		/* What MSG_WAITALL waits for comes piece by piece (sys_io.c). */
+		flags = s->arg[3] & MSG_PEEK ? s->arg[3] : s->arg[3] & ~MSG_WAITALL;
+		if (!socket || !plain_flags(flags))
 			return false;
-		*r = raw6(s->nr, s->arg[0], s->arg[1], s->arg[2], s->arg[3] | MSG_DONTWAIT, s->arg[4],
+		*r = raw6(s->nr, s->arg[0], s->arg[1], s->arg[2], flags | MSG_DONTWAIT, s->arg[4],
 			  s->arg[5]);
+		return true;
+	case __NR_recvmmsg:
+	case __NR_sendmmsg:
+		if (!socket || !plain_messages(s))
+			return false;
+		*r = raw6(s->nr, s->arg[0], s->arg[1], s->arg[2], s->arg[3] | MSG_DONTWAIT, s->arg[4], 0);
 		return true;
 	case __NR_recvmsg:
 	case __NR_sendmsg:
@@ -210,7 +266,7 @@ static enum wait_end try(struct g *g, const struct seam *s, enum netpoll_kind ki
 	if (!raw_failed(flags) && !(flags & O_NONBLOCK))
 		return END_BLOCK;
 	/* Sockets have said so themselves; see the head of this file. */
-	return kind == KIND_SOCKET && s->nr != __NR_write && s->nr != __NR_writev && s->nr != __NR_readv
+	return is_socket(kind) && s->nr != __NR_write && s->nr != __NR_writev && s->nr != __NR_readv
 		       ? END_DONE
 		       : END_READY;
 }
@@ -226,7 +282,7 @@ static enum wait_end park_for(struct g *g, struct seam *s, const struct row *row
 
 	if (!way->since) {
 		way->since = raw_now();
-		way->limit = kind == KIND_PIPE ? 0 : limit_of_socket(s, row);
+		way->limit = kind == KIND_PIPE || kind == KIND_SOCKET ? 0 : limit_of_socket(s, row);
 	}
 	*r = netpoll_wait(g, &fd, row->flags & READS ? POLLIN : POLLOUT,
 			  way->limit ? way->since + way->limit : INT64_MAX);
@@ -246,27 +302,85 @@ static enum wait_end park_for(struct g *g, struct seam *s, const struct row *row
 	return END_BLOCK;
 }
 
+/*
+ * Does a read or a write of a terminal that is not ready wait for nothing but that it becomes so? Not one
+ * that tells a process in the background to stop, nor a read that may end with less than poll(2) waits for. Other
+ * devices are left to the kernel: a read may be what makes them begin.
+ */
+static bool terminal_waits(const struct seam *s)
+{
+	struct termios t;
+	int n = 0, ldisc = -1;
+	const long fd = s->arg[0];
+	bool reads = s->nr == __NR_read, master;
+
+	if ((!reads && s->nr != __NR_write) || raw3(SYS_ioctl, fd, TCGETS, &t) != 0 ||
+	    raw3(SYS_ioctl, fd, TIOCGETD, &ldisc) != 0 || ldisc != N_TTY)
+		return false;
+	master = raw3(SYS_ioctl, fd, TIOCGPTN, &n) == 0;
+	if (master)
+		return true;
+	if (reads && !(t.c_lflag & ICANON) &&
+	    (!t.c_cc[VMIN] || t.c_cc[VTIME] || s->arg[2] < t.c_cc[VMIN]))
+		return false;
+	/* Fails where it is not the process's own terminal. */
+	if ((reads || (t.c_lflag & TOSTOP)) && raw3(SYS_ioctl, fd, TIOCGPGRP, &n) == 0)
+		return n == raw0(SYS_getpgrp);
+	return true;
+}
+
+static bool text_is(const char *s, const char *t)
+{
+	while (*s && *s == *t)
+		s++, t++;
+	return *s == *t;
+}
+
+/* Of the files that have no form of read(2) that does not wait, one whose read says nothing before it waits. */
+static bool only_waits(long fd)
+{
+	char path[32] = "/proc/self/fd/", name[32], digits[12], *at = path + sizeof "/proc/self/fd/" - 1;
+	int n = 0;
+	long len;
+
+	do
+		digits[n++] = (char)('0' + fd % 10);
+	while ((fd /= 10) > 0);
+	while (n)
+		*at++ = digits[--n];
+	*at = 0;
+	len = raw3(SYS_readlink, path, name, sizeof name - 1);
+	if (len <= 0)
+		return false;
+	name[len] = 0;
+	return text_is(name, "anon_inode:inotify") || text_is(name, "anon_inode:[fanotify]");
+}
+
 /* Is the call in S, which is going to wait, one that the kernel would let wait? Its other errors must show
  * at once, so it is asked in the form that does not wait, if there is one. END_BLOCK: there is none. */
-static enum wait_end worth_parking(const struct seam *s, enum netpoll_kind kind, long *r)
+static enum wait_end worth_parking(const struct seam *s, const struct row *row, enum netpoll_kind kind, long *r)
 {
-	int listens = 0;
-	uint32_t len = sizeof listens;
-
 	switch (s->nr) {
 	case __NR_accept:
 	case __NR_accept4:
-		return raw6(SYS_getsockopt, s->arg[0], SOL_SOCKET, SO_ACCEPTCONN, (long)&listens,
-			    (long)&len, 0) == 0 && listens ? END_AGAIN : END_BLOCK;
+		return listening(s->arg[0]) ? END_AGAIN : END_BLOCK;
 	case __NR_recvfrom:
 	case __NR_recvmsg: /* MSG_WAITALL, of which the beginning is waited for */
-		return kind == KIND_SOCKET ? END_AGAIN : END_BLOCK;
+	case __NR_recvmmsg:
+	case __NR_sendmmsg:
+		return is_socket(kind) && !listening(s->arg[0]) ? END_AGAIN : END_BLOCK;
 	case __NR_read:
 	case __NR_readv:
 	case __NR_write:
 	case __NR_writev:
-		if (kind != KIND_OTHER || !nowait(s, kind, r) || *r == -EOPNOTSUPP)
+		if (is_socket(kind)) /* a low-water mark */
+			return listening(s->arg[0]) ? END_BLOCK : END_AGAIN;
+		if (kind == KIND_DEVICE)
+			return terminal_waits(s) ? END_AGAIN : END_BLOCK;
+		if (kind != KIND_OTHER || !nowait(s, kind, r))
 			return END_BLOCK;
+		if (*r == -EOPNOTSUPP)
+			return (row->flags & READS) && only_waits(s->arg[0]) ? END_AGAIN : END_BLOCK;
 		return *r == -EAGAIN ? END_AGAIN : END_DONE;
 	}
 	return END_BLOCK;
@@ -276,9 +390,38 @@ static enum wait_end worth_parking(const struct seam *s, enum netpoll_kind kind,
 static enum wait_end first_try(struct g *g, struct seam *s, enum netpoll_kind kind, long *r)
 {
 	/* A pinned G has an M of its own, perhaps with descriptors of its own, or may not make such calls. */
-	if ((kind == KIND_PIPE || kind == KIND_SOCKET) && !atomic_load(&g->own_m))
+	if ((kind == KIND_PIPE || is_socket(kind)) && !atomic_load(&g->own_m))
 		return try(g, s, kind, r);
 	return END_AGAIN;
+}
+
+/*
+ * connect(2) has no form that does not wait, and O_NONBLOCK is not ours to set: others would see it. So it is made,
+ * and sysmon, when it takes the P away, also kicks the M out of it. As after any signal, TCP goes on to connect
+ * by itself, says so by POLLOUT, and tells what came of it the next call. Other protocols do not.
+ */
+static enum wait_end connect_way(struct g *g, struct seam *s, const struct row *row, struct seam_way *way,
+				 long *r)
+{
+	struct pollfd p = {.fd = (int)s->arg[0], .events = POLLOUT};
+	int protocol = 0;
+	uint32_t len = sizeof protocol;
+	enum wait_end end;
+
+	if (!way->since) {
+		if (!atomic_load(&g->own_m) &&
+		    raw6(SYS_getsockopt, p.fd, SOL_SOCKET, SO_PROTOCOL, (long)&protocol, (long)&len, 0) == 0 &&
+		    protocol == IPPROTO_TCP)
+			way->since = raw_now();
+		return END_READY;
+	}
+	if (way->rounds++ >= ROUNDS || raw3(SYS_poll, &p, 1, 0) != 0 ||
+	    !may_wait(raw2(SYS_fcntl, p.fd, F_GETFL), POLLOUT))
+		return END_READY;
+	end = park_for(g, s, row, way, KIND_SOCKET_SET, r);
+	if (end == END_DONE) /* out of time */
+		*r = -EINPROGRESS;
+	return end;
 }
 
 enum wait_end wait_for(struct g *g, struct seam *s, const struct row *row, struct seam_way *way, long *r)
@@ -289,17 +432,21 @@ enum wait_end wait_for(struct g *g, struct seam *s, const struct row *row, struc
 	way->tried = false;
 	if (!row)
 		return END_READY;
+	if (s->nr == __NR_connect)
+		return connect_way(g, s, row, way, r);
 	if (!(row->flags & (READS | WRITES)))
 		return expected(s, row) ? END_BLOCK : END_READY;
 	kind = netpoll_kind((int)s->arg[0]);
-	end = first_try(g, s, kind, r);
+	/* A read that brings less than the low-water mark cannot be put back. */
+	end = kind == KIND_SOCKET_SET && (row->flags & READS) && low_water((int)s->arg[0])
+		      ? END_AGAIN
+		      : first_try(g, s, kind, r);
 	if (end == END_AGAIN) {
 		if (!expected(s, row))
 			return END_READY;
-		/* A terminal does more than to wait; epoll_wait comes here when it cannot be parked. */
-		end = kind == KIND_DEVICE || !(row->flags & SOTIMEO) || atomic_load(&g->own_m)
-			      ? END_BLOCK
-			      : worth_parking(s, kind, r);
+		/* epoll_wait comes here when it cannot be parked. */
+		end = !(row->flags & SOTIMEO) || atomic_load(&g->own_m) ? END_BLOCK
+									: worth_parking(s, row, kind, r);
 		if (end == END_AGAIN && way->rounds++ < ROUNDS)
 			return park_for(g, s, row, way, kind, r);
 	} else if (end == END_BLOCK && way->rounds++ < ROUNDS) {
@@ -312,4 +459,26 @@ enum wait_end wait_for(struct g *g, struct seam *s, const struct row *row, struc
 	if (end == END_BLOCK && (row->flags & SOTIMEO) && !way->since)
 		way->since = raw_now();
 	return end;
+}
+
+long wait_for_fd(struct g *g, int *fd, short events, bool restart, int64_t deadline)
+{
+	for (unsigned round = 0; round < ROUNDS && !atomic_load(&g->own_m); round++) {
+		struct pollfd p = {.fd = *fd, .events = events};
+		bool again = restart;
+		long r;
+
+		if (raw3(SYS_poll, &p, 1, 0) != 0 || !may_wait(raw2(SYS_fcntl, *fd, F_GETFL), events))
+			return 0;
+		r = netpoll_wait(g, fd, events, deadline);
+		if (r != 0 && r != -EINTR)
+			return 0;
+		if (r == 0)
+			continue;
+		sig_drain(g->m);
+		if (sig_deliver(g, &again) && !again)
+			return -EINTR;
+		round--;
+	}
+	return 0;
 }

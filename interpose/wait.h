@@ -24,4 +24,11 @@ enum wait_end {
  */
 enum wait_end wait_for(struct g *g, struct seam *s, const struct row *row, struct seam_way *way, long *r);
 
+/*
+ * Park G until *FD may have one of EVENTS, or is not one that makes anybody wait, or DEADLINE has passed: then
+ * make the call, which knows best. *FD changes as with netpoll_wait(). -EINTR: a handler has run that ends a
+ * call, of which RESTART says whether it is restartable; else 0.
+ */
+long wait_for_fd(struct g *g, int *fd, short events, bool restart, int64_t deadline);
+
 #endif

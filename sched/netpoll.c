@@ -42,7 +42,9 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 
 #include "sched/base/fatal.h"
 #include "sched/base/lock.h"
@@ -64,6 +66,7 @@ struct waiter {
 struct slot {
 	struct lock lock;
 	bool known;    /* a guess: epoll has it [lock] */
+	uint32_t armed; /* a guess: for these, and has not reported since [lock] */
 	uint32_t held; /* the number is ours: so many calls finish on it [lock] */
 	struct waiter *head, *tail;
 };
@@ -231,10 +234,37 @@ static long arm_locked(struct slot *s, int fd)
 	else if (r == -EEXIST)
 		r = raw4(SYS_epoll_ctl, ep, EPOLL_CTL_MOD, fd, &ev);
 	s->known = !raw_failed(r);
+	s->armed = s->known ? ev.events : 0;
 	return r;
 }
 
+/* What W wants is armed already? */
+static bool armed_locked(const struct slot *s, const struct waiter *w)
+{
+	return s->known && s->armed && !(w->events & ~s->armed);
+}
+
 /* ---- kinds ----------------------------------------------------------------------------------- */
+
+/* Has FD, a socket, a time limit or a low-water mark? */
+static bool socket_is_set(int fd)
+{
+	static const int limits[] = {SO_RCVTIMEO, SO_SNDTIMEO};
+	uint32_t len;
+	int low = 1;
+
+	for (int i = 0; i < 2; i++) {
+		struct timeval tv = {0, 0};
+
+		len = sizeof tv;
+		raw6(SYS_getsockopt, fd, SOL_SOCKET, limits[i], (long)&tv, (long)&len, 0);
+		if (tv.tv_sec || tv.tv_usec)
+			return true;
+	}
+	len = sizeof low;
+	raw6(SYS_getsockopt, fd, SOL_SOCKET, SO_RCVLOWAT, (long)&low, (long)&len, 0);
+	return low > 1;
+}
 
 enum netpoll_kind netpoll_kind(int fd)
 {
@@ -251,7 +281,7 @@ enum netpoll_kind netpoll_kind(int fd)
 	if (S_ISFIFO(st.st_mode))
 		k = KIND_PIPE;
 	else if (S_ISSOCK(st.st_mode))
-		k = KIND_SOCKET;
+		k = socket_is_set(fd) ? KIND_SOCKET_SET : KIND_SOCKET;
 	else if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode))
 		k = KIND_FILE;
 	else if (S_ISCHR(st.st_mode))
@@ -266,6 +296,17 @@ void netpoll_kind_other(int fd)
 {
 	if (fd >= 0 && fd < KINDS)
 		atomic_store_explicit(&kinds[fd], KIND_OTHER, memory_order_relaxed);
+}
+
+void netpoll_sockets_set(void)
+{
+	for (int fd = 0; fd < KINDS; fd++) {
+		uint8_t k = atomic_load_explicit(&kinds[fd], memory_order_relaxed);
+
+		/* Another number may name the same socket. */
+		if (k == KIND_SOCKET || k == KIND_SOCKET_SET)
+			atomic_compare_exchange_strong(&kinds[fd], &k, KIND_UNKNOWN);
+	}
 }
 
 static void forget_kind(int fd)
@@ -296,7 +337,8 @@ static void take_off(struct waiter *w)
 }
 
 /* The first waiter that cannot be waited for ends the park, if nobody else has; the reason, or 0. */
-static long enter_all(struct waiter *w, int n, const struct netpoll_want *want, struct g *g, uint64_t seq)
+static long enter_all(struct waiter *w, int n, const struct netpoll_want *want, bool trust, struct g *g,
+		      uint64_t seq)
 {
 	for (int i = 0; i < n; i++) {
 		struct slot *s = slot_of(want[i].fd, true);
@@ -308,7 +350,7 @@ static long enter_all(struct waiter *w, int n, const struct netpoll_want *want, 
 			return -ENOMEM;
 		lock_acquire(&s->lock);
 		insert_locked(s, &w[i]);
-		r = arm_locked(s, want[i].fd);
+		r = trust && armed_locked(s, &w[i]) ? 0 : arm_locked(s, want[i].fd);
 		if (r)
 			remove_locked(s, &w[i]);
 		lock_release(&s->lock);
@@ -318,8 +360,8 @@ static long enter_all(struct waiter *w, int n, const struct netpoll_want *want, 
 	return 0;
 }
 
-static long wait_all(struct g *g, struct waiter *w, const struct netpoll_want *want, int n,
-		     int64_t deadline)
+static long wait_all(struct g *g, struct waiter *w, const struct netpoll_want *want, int n, int64_t deadline,
+		     bool trust)
 {
 	uint64_t seq;
 	long r, failed;
@@ -332,7 +374,7 @@ static long wait_all(struct g *g, struct waiter *w, const struct netpoll_want *w
 	seq = park_prepare(g, WAIT_IO, (uintptr_t)want->fd);
 	for (int i = 0; i < n; i++)
 		w[i].queued = false;
-	failed = enter_all(w, n, want, g, seq);
+	failed = enter_all(w, n, want, trust, g, seq);
 	/* B5: the park is published, then signals are looked at; a sender does the reverse. */
 	if (failed && park_cancel(g, seq))
 		r = 0;
@@ -351,18 +393,27 @@ long netpoll_wait(struct g *g, int *fd, short events, int64_t deadline)
 {
 	struct netpoll_want want = {*fd, events};
 	struct waiter w;
-	long r = wait_all(g, &w, &want, 1, deadline);
+	long r = wait_all(g, &w, &want, 1, deadline, false);
 
 	if (r == 0 || r == -EINTR || r == -ETIMEDOUT)
 		*fd = atomic_load(&w.fd);
 	return r;
 }
 
-long netpoll_wait_any(struct g *g, const struct netpoll_want *want, int n, int64_t deadline)
+long netpoll_wait_any(struct g *g, const struct netpoll_want *want, int n, int64_t deadline, bool trust)
 {
-	struct waiter w[NETPOLL_ANY_MAX];
+	struct waiter few[NETPOLL_ANY_FEW], *w = few;
+	size_t size = mem_round(sizeof *w * (size_t)n, MEM_PAGE);
+	long r;
 
-	return wait_all(g, w, want, n, deadline);
+	if (n > NETPOLL_ANY_FEW)
+		w = mem_pages(size);
+	if (!w)
+		return -ENOMEM;
+	r = wait_all(g, w, want, n, deadline, trust);
+	if (w != few)
+		mem_release(w, size);
+	return r;
 }
 
 void netpoll_drop(int fd)
@@ -409,6 +460,7 @@ static void event(int fd, uint32_t events, struct gqueue *ready)
 	if (!s)
 		return;
 	lock_acquire(&s->lock);
+	s->armed = 0;
 	wake_locked(s, events, events & (EPOLLERR | EPOLLHUP), ready);
 	/* Who cannot be waited for any longer looks for himself. */
 	if (s->head && raw_failed(arm_locked(s, fd)))
@@ -518,16 +570,17 @@ void netpoll_closing(int fd)
 
 void netpoll_closed(int fd)
 {
-	struct slot *s = netpoll_waiters() ? slot_of(fd, false) : NULL;
+	struct slot *s = slot_of(fd, false);
 	struct gqueue ready = {0};
 
 	forget_kind(fd);
-	if (!s)
+	if (!s || (!netpoll_waiters() && !s->armed))
 		return;
 	lock_acquire(&s->lock);
 	if (!s->held) {
 		wake_locked(s, ~0u, true, &ready);
 		s->known = false;
+		s->armed = 0;
 	}
 	lock_release(&s->lock);
 	sched_ready_all(&ready);

@@ -14,7 +14,8 @@
 enum {
 	NETPOLL_FDS_KEPT_FREE = 16,
 	NETPOLL_FD_MAX = 1 << 20, /* from here on it waits for none */
-	NETPOLL_ANY_MAX = 32,	  /* descriptors that one G can wait for at once */
+	NETPOLL_ANY_FEW = 32,	  /* descriptors of netpoll_wait_any() that need no memory of their own */
+	NETPOLL_ANY_MAX = 1 << 14, /* and that one G can wait for at once */
 };
 
 /*
@@ -27,12 +28,14 @@ enum {
 long netpoll_wait(struct g *g, int *fd, short events, int64_t deadline);
 void netpoll_drop(int fd);
 
-/* The same for any of N descriptors, 1 .. NETPOLL_ANY_MAX. When one is closed, the caller looks again. */
+/* The same for any of N descriptors, 1 .. NETPOLL_ANY_MAX. When one is closed, the caller looks again. TRUST:
+ * what is armed is not armed again, so that of many only those cost a call that were ready the last time; a
+ * number that was closed and used again unseen is then not waited for, and DEADLINE should be near. */
 struct netpoll_want {
 	int fd;
 	short events;
 };
-long netpoll_wait_any(struct g *g, const struct netpoll_want *want, int n, int64_t deadline);
+long netpoll_wait_any(struct g *g, const struct netpoll_want *want, int n, int64_t deadline, bool trust);
 
 /* Gs that wait. Anywhere. */
 uint32_t netpoll_waiters(void);
@@ -53,12 +56,15 @@ enum netpoll_kind {
 	KIND_FILE,   /* never makes anybody wait: a regular file, a directory, a disk */
 	KIND_PIPE,   /* takes RWF_NOWAIT */
 	KIND_SOCKET, /* takes MSG_DONTWAIT */
+	KIND_SOCKET_SET, /* and has been given a time limit or a low-water mark: ask for them */
 	KIND_DEVICE, /* a terminal, or the like: to be waited for in the kernel */
 	KIND_OTHER,  /* ask by poll */
 };
 enum netpoll_kind netpoll_kind(int fd);
 /* FD did not take a call that does not wait. */
 void netpoll_kind_other(int fd);
+/* Sockets may not be as they were. */
+void netpoll_sockets_set(void);
 
 /* FD is about to be closed, or to name another file: those who wait for it go on with the one it is. */
 void netpoll_closing(int fd);

@@ -74,9 +74,14 @@ static bool retake(bool long_pause)
 		if (!long_pause && !work_waits(p) && !nobody_looks())
 			continue;
 		if (atomic_compare_exchange_strong(&p->status, &expect, P_IDLE)) {
+			struct m *m = p->m;
+
 			atomic_fetch_add(&p->syscall_tick, 1);
 			sched_handoff_p(p);
 			found = true;
+			/* A kick in vain is harmless: M may be past its call by now. */
+			if (m && atomic_load(&m->connects))
+				sig_kick(m, false);
 		}
 	}
 	return found;

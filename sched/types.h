@@ -246,6 +246,7 @@ struct m {
 	struct g *resume; /* that g0 shall run next: leave_cpu() could not [own] */
 
 	_Atomic(struct ticket *) ticket; /* a call that it has been asked to make (each_m.c) */
+	_Atomic bool connects;	  /* in a call that sysmon may end: its G then waits elsewhere [own] */
 	_Atomic bool deaf;	  /* is not to be kicked (signal.c) [own] */
 	_Atomic uint32_t kickers; /* that are about to kick it [any] */
 	_Atomic uint32_t park; /* futex word: 0 asleep or about to be, 1 told to wake */
