@@ -59,6 +59,13 @@ long seam_timespec(const void *user, int64_t *ns);
 /* The raw call in S, from which on G has a kernel thread of its own, unless it failed. */
 long seam_pinned(struct g *g, struct seam *s);
 
+/* The tid that is to be in the descriptor of G, the current one, while it locks or unlocks the pthread
+ * mutex at MUTEX, which may name its owner; 0: the one that is there. By MUTEX NULL, it is asked what it
+ * would be. The program's side asks by a set_robust_list of the length SEAM_OWNER, which the
+ * kernel refuses. */
+long seam_owner(struct g *g, uintptr_t mutex);
+#define SEAM_OWNER 0x6f776e6572l
+
 /* G's name, 16 bytes with its NUL; set from the program's string: 0 or -EFAULT; in a forked child. */
 const char *seam_name(struct g *g);
 long seam_set_name(struct g *g, const void *user);

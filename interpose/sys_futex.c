@@ -9,6 +9,7 @@
 #include "sched/base/raw.h"
 #include "sched/futex.h"
 #include "sched/gtab.h"
+#include "sched/pin.h"
 #include "sched/signal.h"
 
 enum { SPINS = 40 };
@@ -86,8 +87,13 @@ static long sys_futex_pi(struct g *g, struct seam *s, int op)
 	}
 	if (((uintptr_t)addr & 3) && cmd != FUTEX_UNLOCK_PI)
 		return -EINVAL;
-	if (!(op & FUTEX_PRIVATE_FLAG) && memory_is_shared((uintptr_t)addr))
-		return in_kernel(g, s);
+	if (!(op & FUTEX_PRIVATE_FLAG) && memory_is_shared((uintptr_t)addr)) {
+		/* The owner is the kernel thread, to the kernel. */
+		pin_shared_tid(g);
+		while ((r = in_kernel(g, s)) == -EINTR)
+			; /* the handler has run; a PI wait always goes on */
+		return r;
+	}
 	if (cmd == FUTEX_UNLOCK_PI)
 		return futex_unlock_pi(g, addr);
 	return lock_pi(g, addr, deadline, cmd == FUTEX_TRYLOCK_PI);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/futex.h>
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
@@ -36,6 +37,28 @@ long seam_pinned(struct g *g, struct seam *s)
 	if (raw_failed(r) && !was)
 		pin_undo(g);
 	return r;
+}
+
+long seam_owner(struct g *g, uintptr_t mutex)
+{
+	enum { DESCRIPTOR = 4096 };
+	struct {
+		uint32_t word, count;
+		int32_t owner;
+	} m = {0, 0, 0}; /* as the ABI has it, for the sake of static initialisers */
+	int32_t now, tid;
+
+	if (mutex && (!memory_is_shared(mutex) || arch_copy_user(&m, (void *)mutex, sizeof m)))
+		return 0;
+	/* Not glibc's descriptor, or within another such call. */
+	if ((uintptr_t)g->clear_tid - arch_get_fs() >= DESCRIPTOR ||
+	    arch_copy_user(&now, g->clear_tid, sizeof now) || now != g->tid)
+		return 0;
+	/* Locked by that name. */
+	if ((int32_t)(m.word & FUTEX_TID_MASK) == g->tid || m.owner == g->tid)
+		return 0;
+	tid = pin_shared_tid(g);
+	return tid > 0 && tid != g->tid ? tid : 0;
 }
 
 /* unshare, setns, set_mempolicy, iopl, ioperm, landlock_restrict_self, lsm_set_self_attr */

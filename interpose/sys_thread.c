@@ -35,7 +35,7 @@ static long start_thread(struct g *g, const struct seam *s, const struct thread_
 
 	if (!child)
 		return -EAGAIN;
-	r = g && atomic_load(&g->own_m) ? pin_child(g, child) : 0;
+	r = g && atomic_load(&g->own_m) && atomic_load(&g->own_state) ? pin_child(g, child) : 0;
 	if (r) {
 		gtab_free(g->m->p, child);
 		return r;
@@ -304,6 +304,7 @@ long sys_exit(struct g *g, struct seam *s)
 {
 	sig_exit(g);
 	futex_exit_robust(g);
+	pin_shared_ends(g);
 	sched_exit(g, (int)s->arg[0]);
 }
 
@@ -351,11 +352,14 @@ long sys_set_robust_list(struct g *g, struct seam *s)
 	/* The first that glibc does on a new thread. */
 	if (!g->started)
 		g->started = arch_cycles();
+	if (s->arg[1] == SEAM_OWNER)
+		return seam_owner(g, (uintptr_t)s->arg[0]);
 	if ((size_t)s->arg[1] != sizeof(struct robust_list_head))
 		return -EINVAL;
 	g->robust = (struct robust_head *)s->arg[0];
 	g->robust_len = (size_t)s->arg[1];
-	return g->main ? seam_raw(s) : 0;
+	/* The kernel has to know it too where its tid for the M is one of G's. */
+	return gtab_find(g->m->tid) == g ? seam_raw(s) : 0;
 }
 
 long sys_get_robust_list(struct g *g, struct seam *s)

@@ -218,10 +218,18 @@ void futex_died_pi(int32_t tid, uint32_t *addr)
 {
 	struct bucket *b = bucket_of(addr);
 	struct g *owner = NULL;
+	uint32_t v;
 
 	lock_acquire(&b->lock);
-	if ((__atomic_load_n(addr, __ATOMIC_SEQ_CST) & FUTEX_TID_MASK) == (uint32_t)tid)
+	v = __atomic_load_n(addr, __ATOMIC_SEQ_CST);
+	if ((v & FUTEX_TID_MASK) != (uint32_t)tid)
+		;
+	else if (any_waits_locked(b, addr))
 		owner = hand_on_locked(b, addr, FUTEX_OWNER_DIED);
+	else /* those that the kernel keeps may wait */
+		while (!__atomic_compare_exchange_n(addr, &v, (v & FUTEX_WAITERS) | FUTEX_OWNER_DIED,
+						    false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			;
 	lock_release(&b->lock);
 	if (owner)
 		sched_ready(owner);

@@ -36,7 +36,14 @@ static void wake_one(uint32_t *addr)
 	raw3(SYS_futex, addr, FUTEX_WAKE, 1);
 }
 
-static bool owner_died(int32_t tid, uint32_t *addr, bool pi, bool pending)
+static bool owns(const struct g *g, uint32_t v)
+{
+	int32_t tid = (int32_t)(v & FUTEX_TID_MASK);
+
+	return tid == g->tid || (tid && tid == atomic_load(&g->shared_tid));
+}
+
+static bool owner_died(const struct g *g, uint32_t *addr, bool pi, bool pending)
 {
 	uint32_t v;
 
@@ -47,16 +54,17 @@ static bool owner_died(int32_t tid, uint32_t *addr, bool pi, bool pending)
 		wake_one(addr);
 		return true;
 	}
-	if (pi) {
-		futex_died_pi(tid, addr);
+	if (pi && (v & FUTEX_TID_MASK) == (uint32_t)g->tid) {
+		futex_died_pi(g->tid, addr);
 		return true;
 	}
 	do {
-		if ((v & FUTEX_TID_MASK) != (uint32_t)tid)
+		if (!owns(g, v))
 			return true;
 	} while (!__atomic_compare_exchange_n(addr, &v, (v & FUTEX_WAITERS) | FUTEX_OWNER_DIED,
 					      false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
-	if (v & FUTEX_WAITERS)
+	/* A PI word by G's second name: the kernel hands it on when G's M ends. */
+	if ((v & FUTEX_WAITERS) && !pi)
 		wake_one(addr);
 	return true;
 }
@@ -80,12 +88,12 @@ void futex_exit_robust(struct g *g)
 		bool more = fetch(&next, e.at);
 
 		if (e.at != pending.at &&
-		    !owner_died(g->tid, (uint32_t *)(e.at + (uintptr_t)offset), e.pi, false))
+		    !owner_died(g, (uint32_t *)(e.at + (uintptr_t)offset), e.pi, false))
 			return;
 		if (!more)
 			return;
 		e = next;
 	}
 	if (pending.at)
-		owner_died(g->tid, (uint32_t *)(pending.at + (uintptr_t)offset), pending.pi, true);
+		owner_died(g, (uint32_t *)(pending.at + (uintptr_t)offset), pending.pi, true);
 }

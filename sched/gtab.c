@@ -14,6 +14,7 @@ static _Atomic uint32_t top; /* [gtab_lock] */
 static struct g *free_list;  /* [gtab_lock] */
 static _Atomic uint32_t alive;
 static _Atomic(struct g *) main_g;
+static _Atomic bool second_names; /* has there been a G with one? */
 
 struct g *gtab_slot(uint32_t index)
 {
@@ -122,6 +123,25 @@ void gtab_free(struct p *p, struct g *g)
 	lock_release(&gtab_lock);
 }
 
+void gtab_also(struct g *g, int32_t tid)
+{
+	atomic_store(&g->shared_tid, tid);
+	atomic_store(&second_names, true);
+}
+
+static struct g *find_second(int32_t tid)
+{
+	if (!tid || !atomic_load_explicit(&second_names, memory_order_acquire))
+		return NULL;
+	for (uint32_t i = 0; i < gtab_top(); i++) {
+		struct g *g = gtab_slot(i);
+
+		if (atomic_load(&g->shared_tid) == tid && gtab_living(g))
+			return g;
+	}
+	return NULL;
+}
+
 struct g *gtab_find(int32_t tid)
 {
 	struct g *g = atomic_load_explicit(&main_g, memory_order_acquire);
@@ -129,7 +149,7 @@ struct g *gtab_find(int32_t tid)
 
 	if (tid < GTAB_TID_FIRST) {
 		if (!g || g->tid != tid)
-			return NULL;
+			return find_second(tid);
 	} else {
 		index = (uint32_t)(tid - GTAB_TID_FIRST) & (GTAB_MAX - 1);
 		g = index < gtab_top() ? gtab_slot(index) : NULL;
@@ -162,6 +182,8 @@ void gtab_forked(struct g *self, int32_t tid)
 	/* Far from those of the processes with the next pids. */
 	first_generation = (uint32_t)tid * 97u % GTAB_GENERATIONS;
 	self->tid = tid;
+	atomic_store_explicit(&self->shared_tid, 0, memory_order_relaxed);
+	atomic_store_explicit(&second_names, false, memory_order_relaxed);
 	atomic_store_explicit(&main_g, self, memory_order_release);
 	atomic_store_explicit(&alive, 1, memory_order_relaxed);
 }

@@ -30,6 +30,9 @@ struct g *gtab_new(struct p *p);
 /* G's number is free from here on. Pre: nothing runs it, no queue holds it. */
 void gtab_free(struct p *p, struct g *g);
 
+/* TID, one of the kernel's, is from now on a second name of G's, until it ends. */
+void gtab_also(struct g *g, int32_t tid);
+
 /* The living G with this tid, or NULL. */
 struct g *gtab_find(int32_t tid);
 

@@ -104,7 +104,7 @@ static void lock_to(struct m *m, struct g *g)
 	m->locked_g = g;
 }
 
-int pin_other(struct g *g)
+static int pin_to_new(struct g *g)
 {
 	struct m *m, *none = NULL;
 	int32_t tid = g->tid;
@@ -134,7 +134,13 @@ int pin_other(struct g *g)
 	return none == &nobody ? -ESRCH : 0;
 }
 
-int pin_self(struct g *g)
+int pin_other(struct g *g)
+{
+	atomic_store(&g->own_state, true);
+	return pin_to_new(g);
+}
+
+static int pin_to_some(struct g *g)
 {
 	struct m *m = g->m;
 	int r;
@@ -151,7 +157,7 @@ int pin_self(struct g *g)
 				return 0;
 			m->locked_g = NULL; /* another one was faster: go where it said */
 		} else {
-			r = pin_other(g);
+			r = pin_to_new(g);
 			if (r)
 				return r;
 		}
@@ -159,6 +165,33 @@ int pin_self(struct g *g)
 	if (atomic_load(&g->own_m) != g->m)
 		sched_move(g);
 	return 0;
+}
+
+int pin_self(struct g *g)
+{
+	atomic_store(&g->own_state, true);
+	return pin_to_some(g);
+}
+
+int32_t pin_shared_tid(struct g *g)
+{
+	int32_t tid = atomic_load_explicit(&g->shared_tid, memory_order_relaxed);
+	int r;
+
+	if (tid)
+		return tid;
+	r = pin_to_some(g);
+	if (r)
+		return r;
+	raw2(SYS_set_robust_list, g->robust, g->robust_len);
+	gtab_also(g, g->m->tid);
+	return g->m->tid;
+}
+
+void pin_shared_ends(struct g *g)
+{
+	if (atomic_load_explicit(&g->shared_tid, memory_order_relaxed))
+		raw2(SYS_set_robust_list, NULL, g->robust_len);
 }
 
 bool pin_alone(void)
@@ -170,6 +203,7 @@ void pin_undo(struct g *g)
 {
 	g->m->locked_g = NULL;
 	atomic_store(&g->own_m, NULL);
+	atomic_store(&g->own_state, false);
 }
 
 int pin_child(struct g *self, struct g *child)
@@ -185,6 +219,7 @@ int pin_child(struct g *self, struct g *child)
 	m->nextp = NULL;
 	lock_to(m, child);
 	atomic_store(&child->own_m, m);
+	atomic_store(&child->own_state, true);
 	r = sched_clone_here(m, sched_m_start);
 	if (!raw_failed(r))
 		return 0;
@@ -306,4 +341,5 @@ void pin_forked(struct g *g, struct m *m)
 	m->resume = NULL;
 	m->ending = false;
 	atomic_store(&g->own_m, NULL);
+	atomic_store(&g->own_state, false);
 }

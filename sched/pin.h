@@ -15,6 +15,11 @@
  * in one queue at a time and is taken once, so m->park of a locked M counts to one: no more than
  * one P can be under way to it.
  *
+ * There is one more reason to have an M: a word that processes share names its owner by a tid, and
+ * the kernel marks what the dead held, and lends priorities, by the tids that it gave out itself.
+ * The M of such a G (shared_tid) is as all others, and the threads that G makes inherit nothing
+ * (own_state is false). How its tid comes into the word: shim/owner.c.
+ *
  * What the M has become dies with the G: the kernel thread exits. Since others may have got their
  * new Ms from it by clone, which hands all this on, from the first pin on it is a template thread,
  * of the state that the process had then, that makes them.
@@ -28,6 +33,14 @@
  * already, or -EAGAIN, -ENOMEM. The M of the process's first thread goes to the main G alone, so
  * that others may find themselves on another M afterwards. */
 int pin_self(struct g *g);
+
+/* The kernel's tid of an M that G, the current one, keeps for good: by it the kernel knows G as the owner of
+ * what processes share. From then on the kernel has G's robust list too, and gtab_find() finds G by that
+ * tid. It, -EAGAIN or -ENOMEM. */
+int32_t pin_shared_tid(struct g *g);
+
+/* G ends, its robust list is done with: the kernel is not to look for it. */
+void pin_shared_ends(struct g *g);
 
 /* Is there but one G and one M, as in a forked child before it makes threads? What that M becomes, those
  * to come inherit. */

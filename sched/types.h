@@ -121,6 +121,9 @@ struct g {
 	uint32_t index; /* in the G table */
 	struct g *link; /* next in a run queue or free list [its owner] */
 	_Atomic(struct m *) own_m; /* the only M that may run it, NULL: any (pin.h) */
+	_Atomic bool own_state;	   /* ... and it may differ from others: children inherit it [any] */
+	/* The kernel's tid of that M, by which it owns what processes share; 0: not yet [own] */
+	_Atomic int32_t shared_tid;
 	_Atomic int64_t cpu;	   /* ns, up to when it last left the CPU (cputime.h) */
 	_Atomic uint16_t affinity; /* the number of its mask (affinity.h) [any] */
 

@@ -30,6 +30,7 @@
 #include "shim/blocking.h"
 #include "shim/config.h"
 #include "shim/loader.h"
+#include "shim/owner.h"
 #include "shim/process.h"
 #include "shim/stop.h"
 
@@ -254,6 +255,7 @@ static void activate_once(void)
 	/* What the kernel would clear and mark when this thread ends is from now on ours to do. */
 	raw2(SYS_prctl, PR_GET_TID_ADDRESS, &self_g->clear_tid);
 	raw3(SYS_get_robust_list, 0, &self_g->robust, &self_g->robust_len);
+	owner_activated();
 }
 
 void activate(void)

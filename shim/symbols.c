@@ -2,8 +2,9 @@
 /*
  * The few symbols that we interpose: those whose glibc versions make a thread, at once or for later,
  * which activate and then call glibc's; and the clocks, for glibc asks the vDSO, which knows the
- * kernel's threads alone. All else is caught at the seam, where the threads that these functions make
- * arrive as every other: what has to be early is only the activation.
+ * kernel's threads alone; and, in owner.c, what locks mutexes. All else is caught at the seam, where
+ * the threads that these functions make arrive as every other: what has to be early is only the
+ * activation.
  *
  * A name without a version here is bound by callers of every version that it has in glibc. That is
  * right where all versions are one function. timer_create and lio_listio have older ones which mean
@@ -12,7 +13,6 @@
  */
 #include <aio.h>
 #include <dlfcn.h>
-#include <link.h>
 #include <mqueue.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -27,20 +27,7 @@
 #include "sched/arch/arch.h"
 #include "sched/sched.h"
 #include "shim/activate.h"
-
-#define EXPORT __attribute__((visibility("default")))
-
-/* glibc's own, looked up once; the race is harmless, both find the same. */
-#define REAL(name)                                                                                 \
-	({                                                                                         \
-		static void *real;                                                                 \
-		void *f = __atomic_load_n(&real, __ATOMIC_RELAXED);                                \
-		if (!f) {                                                                          \
-			f = dlsym(RTLD_NEXT, #name);                                               \
-			__atomic_store_n(&real, f, __ATOMIC_RELAXED);                              \
-		}                                                                                  \
-		(__typeof__(&name))f;                                                              \
-	})
+#include "shim/symbols.h"
 
 /* Says whose mappings the calls of the current G are, while CALL runs. */
 #define CREATING(call)                                                                             \
@@ -57,9 +44,6 @@
 		r;                                                                                 \
 	})
 
-/* SYMBOL, which carries VERSION, is FUNCTION. */
-#define VERSION(function, symbol, version) __asm__(".symver " #function ", " #symbol "@" version)
-
 EXPORT int pthread_create(pthread_t *restrict t, const pthread_attr_t *restrict attr,
 			  void *(*fn)(void *), void *restrict arg)
 {
@@ -75,32 +59,18 @@ EXPORT int thrd_create(thrd_t *t, thrd_start_t fn, void *arg)
 
 /* ---- clocks -------------------------------------------------------------------------------- */
 
-/* Programs may spend all their time here, and no seam is passed on the way out: signals must be
- * taken as in any other code of the program's. So these functions have a section of their own, which
- * arch_place() knows, and do nothing but go on. */
-#define APP EXPORT __attribute__((section("gothreads_app")))
 static int (*real_gettime)(clockid_t, struct timespec *);
 static int (*real_getres)(clockid_t, struct timespec *);
 
-/* F is in that section. */
-static void note_app(void *f)
-{
-	const ElfW(Sym) *sym = NULL;
-	Dl_info info;
-
-	if (!dladdr1(f, &info, (void **)&sym, RTLD_DL_SYMENT) || !sym)
-		return;
-	if (!arch_app_lo || arch_app_lo > (uintptr_t)f)
-		arch_app_lo = (uintptr_t)f;
-	if (arch_app_hi < (uintptr_t)f + sym->st_size)
-		arch_app_hi = (uintptr_t)f + sym->st_size;
-}
+/* The linker's names for the ends of that section. */
+extern const char __start_gothreads_app[] __attribute__((visibility("hidden")));
+extern const char __stop_gothreads_app[] __attribute__((visibility("hidden")));
 
 /* Not at the first use: allocators ask for the time while dlsym() asks them for memory. */
 __attribute__((constructor)) static void find_clocks(void)
 {
-	note_app((void *)clock_gettime);
-	note_app((void *)clock_getres);
+	arch_app_lo = (uintptr_t)__start_gothreads_app;
+	arch_app_hi = (uintptr_t)__stop_gothreads_app;
 	real_gettime = dlsym(RTLD_NEXT, "clock_gettime");
 	real_getres = dlsym(RTLD_NEXT, "clock_getres");
 }
