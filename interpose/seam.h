@@ -60,8 +60,8 @@ long seam_timespec(const void *user, int64_t *ns);
 long seam_pinned(struct g *g, struct seam *s);
 
 /* The tid that is to be in the descriptor of G, the current one, while it locks or unlocks the pthread
- * mutex at MUTEX, which may name its owner; 0: the one that is there. By MUTEX NULL, it is asked what it
- * would be. The program's side asks by a set_robust_list of the length SEAM_OWNER, which the
+ * mutex at MUTEX, which may name its owner; 0: the one that is there. By MUTEX NULL,
+ * the main G on the process's first thread is to keep that. The program's side asks by a set_robust_list of the length SEAM_OWNER, which the
  * kernel refuses. */
 long seam_owner(struct g *g, uintptr_t mutex);
 #define SEAM_OWNER 0x6f776e6572l

@@ -89,7 +89,7 @@ static long sys_futex_pi(struct g *g, struct seam *s, int op)
 		return -EINVAL;
 	if (!(op & FUTEX_PRIVATE_FLAG) && memory_is_shared((uintptr_t)addr)) {
 		/* The owner is the kernel thread, to the kernel. */
-		pin_shared_tid(g);
+		pin_shared_tid(g, false);
 		while ((r = in_kernel(g, s)) == -EINTR)
 			; /* the handler has run; a PI wait always goes on */
 		return r;

@@ -57,7 +57,7 @@ long seam_owner(struct g *g, uintptr_t mutex)
 	/* Locked by that name. */
 	if ((int32_t)(m.word & FUTEX_TID_MASK) == g->tid || m.owner == g->tid)
 		return 0;
-	tid = pin_shared_tid(g);
+	tid = pin_shared_tid(g, !mutex);
 	return tid > 0 && tid != g->tid ? tid : 0;
 }
 

@@ -140,7 +140,8 @@ int pin_other(struct g *g)
 	return pin_to_new(g);
 }
 
-static int pin_to_some(struct g *g)
+/* ON_FIRST: the main G may get the M of the process's first thread. */
+static int pin_to_some(struct g *g, bool on_first)
 {
 	struct m *m = g->m;
 	int r;
@@ -149,7 +150,7 @@ static int pin_to_some(struct g *g)
 		r = template_start();
 		if (r)
 			return r;
-		if (m->id != 0 || g->main) {
+		if (m->id != 0 || (g->main && on_first)) {
 			struct m *none = NULL;
 
 			lock_to(m, g);
@@ -170,17 +171,17 @@ static int pin_to_some(struct g *g)
 int pin_self(struct g *g)
 {
 	atomic_store(&g->own_state, true);
-	return pin_to_some(g);
+	return pin_to_some(g, true);
 }
 
-int32_t pin_shared_tid(struct g *g)
+int32_t pin_shared_tid(struct g *g, bool on_first)
 {
 	int32_t tid = atomic_load_explicit(&g->shared_tid, memory_order_relaxed);
 	int r;
 
 	if (tid)
 		return tid;
-	r = pin_to_some(g);
+	r = pin_to_some(g, on_first);
 	if (r)
 		return r;
 	raw2(SYS_set_robust_list, g->robust, g->robust_len);

@@ -36,8 +36,9 @@ int pin_self(struct g *g);
 
 /* The kernel's tid of an M that G, the current one, keeps for good: by it the kernel knows G as the owner of
  * what processes share. From then on the kernel has G's robust list too, and gtab_find() finds G by that
- * tid. It, -EAGAIN or -ENOMEM. */
-int32_t pin_shared_tid(struct g *g);
+ * tid. It, -EAGAIN or -ENOMEM. The first thread of the process is none of those that end with their G, so
+ * that what it owns to the kernel is not handed on by then: only ON_FIRST is it the main G's. */
+int32_t pin_shared_tid(struct g *g, bool on_first);
 
 /* G ends, its robust list is done with: the kernel is not to look for it. */
 void pin_shared_ends(struct g *g);

@@ -75,12 +75,25 @@ static void *die_in_thread(void *how)
 	return NULL;
 }
 
+/* The first thread. */
+static void *outlive(void *first)
+{
+	thread_join((pthread_t)first);
+	word_set(&both->state, DONE);
+	word_wait(&both->state, 0);
+	exit(0);
+}
+
 static int partner(const char *part, const char *how)
 {
 	both = shared_find();
-	if (!strcmp(part, "main"))
+	if (!strcmp(part, "main")) {
+		if (!strcmp(how, "return"))
+			thread_start(outlive, (void *)pthread_self());
 		die(how);
-	else if (!strcmp(part, "thread")) {
+		word_wait(&both->state, ENDED);
+		pthread_exit(NULL);
+	} else if (!strcmp(part, "thread")) {
 		pthread_t t = thread_start(die_in_thread, (void *)how);
 
 		if (!strcmp(how, "exec")) {
@@ -150,7 +163,7 @@ static void *run(void *arg)
 			for (int n = 0; n < 4; n++)
 				one(&kinds[k], n & 1, "thread", ways[w], n & 2);
 	for (size_t k = 0; k < ARRAY_SIZE(kinds); k += 3)
-		for (size_t w = 0; w < 3; w++)
+		for (size_t w = 0; w < ARRAY_SIZE(ways); w++)
 			for (int n = 0; n < 4; n++)
 				one(&kinds[k], n & 1, "main", ways[w], n & 2);
 	return arg;

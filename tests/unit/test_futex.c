@@ -658,6 +658,10 @@ Test(futex, robust_lists_end_as_in_the_kernel)
 		cr_assert_eq(pthread_create(&t, NULL, end_with_list, &k), 0);
 		pthread_join(t, NULL);
 		o.tid = g->tid;
+		if (round % 2) { /* owned by the other name */
+			o.tid = k.tid;
+			gtab_also(g, o.tid);
+		}
 		robust_prepare(&o);
 		g->robust = (struct robust_head *)&o.head;
 		/* The kernel refuses another length, and keeps the list that it had. */

@@ -41,6 +41,22 @@ Test(gtab, nobody_has_the_tids_of_nobody)
 	cr_assert_null(gtab_find(g->tid + (1 << GTAB_INDEX_BITS)));
 }
 
+Test(gtab, second_name_lasts_as_long_as_its_g)
+{
+	struct g *a = gtab_new(NULL), *b = gtab_new(NULL);
+
+	gtab_also(b, 4242);
+	cr_assert_eq(gtab_find(4242), b);
+	cr_assert_eq(gtab_find(b->tid), b);
+	cr_assert_eq(gtab_find(a->tid), a);
+	cr_assert_null(gtab_find(0));
+	cr_assert_null(gtab_find(4241));
+	gtab_free(NULL, b);
+	cr_assert_null(gtab_find(4242));
+	cr_assert_eq(gtab_new(NULL), b);
+	cr_assert_null(gtab_find(4242), "another G has the place");
+}
+
 Test(gtab, tid_is_stale_once_its_g_is_free)
 {
 	struct g *g = gtab_new(NULL);
