@@ -14,7 +14,7 @@ in most of them.
 
 What a run leaves, in the suite's folder below --build:
 
-	native.tsv      what a test does natively: name, verdict, seconds
+	native.tsv      what a test does natively: name, verdict, seconds; native-some.tsv of --some
 	procs-N.tsv     what it does preloaded at GOMAXPROCS=N, the same way: those that pass natively
 	some-N.tsv      the same of --some; only-N.tsv of --only
 	log/native, log/procs-N
@@ -183,15 +183,16 @@ class Suite:
 
     def find_baseline(self, cases):
         """The names of what passes natively, in two runs.  What fails one of them gets another chance,
-        of two runs with nothing beside them."""
-        results = Results(self.path("native.tsv"), resume=True)
+        of two runs with nothing beside them.  For --some a run is enough."""
+        some = self.options.some
+        results = Results(self.path("native-some.tsv" if some else "native.tsv"), resume=True)
         left = [c for c in cases if c.name not in results.rows]
         if left:
             say("%s: finding what passes natively: %d tests" % (self.name, len(left)))
         for jobs in (self.options.jobs, 1):
             bad = {}
             passed = left
-            for _ in range(2):
+            for _ in range(1 if some else 2):
                 passing = {}
                 for name, verdict, seconds in self.run(passed, "native", jobs=jobs):
                     (passing if verdict == PASS else bad)[name] = verdict, seconds
@@ -289,6 +290,10 @@ def positive(text):
     return value
 
 
+def values_of_procs(text):
+    return [positive(n) for n in re.split("[ ,]+", text.strip())]
+
+
 def options(description):
     env = os.environ.get
     top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -298,7 +303,7 @@ def options(description):
     p.add_argument("--lib", default=top + "/.libs/libgothreads.so", metavar="FILE",
                    help="the library")
     p.add_argument("--procs", default=env("PROCS") or "1,2,8", metavar="N,...",
-                   type=lambda s: [positive(n) for n in re.split("[ ,]+", s.strip())],
+                   type=values_of_procs,
                    help="values of GOMAXPROCS (PROCS; %(default)s)")
     p.add_argument("--jobs", default=env("JOBS") or os.cpu_count(), type=positive, metavar="N",
                    help="tests at a time (JOBS; %(default)s)")
