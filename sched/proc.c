@@ -49,6 +49,7 @@
 #include "sched/gtab.h"
 #include "sched/netpoll.h"
 #include "sched/pin.h"
+#include "sched/preempt.h"
 #include "sched/runq.h"
 #include "sched/timer.h"
 
@@ -65,7 +66,8 @@ void (*sched_m_attend)(struct m *m);
 enum {
 	G0_STACK = 32 << 10,
 	SIG_STACK = 32 << 10,
-	GLOBAL_EVERY = 61, /* decisions between looks at the global queue first (Go's number) */
+	GLOBAL_EVERY = 61, /* decisions between looks at the global queue first (Go's number), for those
+			    * there that do not compute long */
 	STEAL_TRIES = 4,
 	/* arch_cycles(), which are 2 to 4 a ns */
 	NEXT_STANDS = 8192,	  /* a G that is next to run for so long may be taken away */
@@ -111,6 +113,19 @@ static void wake_watcher(void)
 	}
 }
 
+void sched_watch_by(int64_t when)
+{
+	/* B8: what WHEN is about was written before; sleep_busy() writes look_at, then looks at that. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (when >= atomic_load(&sched.look_at) || !atomic_exchange(&sched.look_at, 0))
+		return;
+	atomic_store(&sched.look_now, 1);
+	if (atomic_load(&sched.look_polls))
+		netpoll_break();
+	else
+		raw3(SYS_futex, &sched.look_now, FUTEX_WAKE_PRIVATE, 1);
+}
+
 /* G begins to wait: for reports only. */
 static inline void note_wait(struct g *g)
 {
@@ -125,21 +140,48 @@ void sched_acquire_p(struct m *m, struct p *p)
 	wake_watcher();
 }
 
-static void globq_push_locked(struct g *g)
+static void count_global_locked(void)
 {
-	gqueue_push(&sched.globq, g);
-	atomic_store(&sched.n_global, sched.globq.n);
+	atomic_store(&sched.n_woken, sched.wokenq.n);
+	atomic_store(&sched.n_global, sched.globq.n + sched.wokenq.n);
 }
 
 static void globq_put(struct g *g)
 {
 	lock_acquire(&sched.lock);
-	globq_push_locked(g);
+	gqueue_push(&sched.globq, g);
+	count_global_locked();
 	lock_release(&sched.lock);
 }
 
-/* One G to run now, and a fair share of the rest into P's ring. */
-static struct g *globq_get(struct p *p, uint32_t max)
+/* Before all others of the global queue. */
+static void globq_put_first(struct g *g)
+{
+	lock_acquire(&sched.lock);
+	gqueue_push_front(&sched.globq, g);
+	count_global_locked();
+	lock_release(&sched.lock);
+}
+
+/* The first of the global queue, hogs excepted unless HOGS. One that has had more than its share lets the
+ * others go first, until its slices have made up for it. */
+static struct g *globq_pop_locked(bool hogs)
+{
+	struct g *g;
+
+	while ((g = sched.globq.head) && (hogs || !g->hog)) {
+		gqueue_pop(&sched.globq);
+		if (!g->hog || g->credit > 0 || !sched.globq.n)
+			return g;
+		g->credit += SLICE;
+		gqueue_push(&sched.globq, g);
+	}
+	return NULL;
+}
+
+/* One G to run now, and up to MAX with it: a fair share of the rest into P's ring, up to the first hog. Hogs
+ * are taken one at a time, so that they go round on all Ps. */
+static struct g *globq_get(struct p *p, uint32_t max, bool hogs)
 {
 	struct g *first;
 	uint32_t n;
@@ -147,15 +189,67 @@ static struct g *globq_get(struct p *p, uint32_t max)
 	if (atomic_load_explicit(&sched.n_global, memory_order_relaxed) == 0)
 		return NULL;
 	lock_acquire(&sched.lock);
-	first = gqueue_pop(&sched.globq);
+	first = globq_pop_locked(hogs);
+	if (first && first->hog) {
+		atomic_store_explicit(&p->global_tick, p->tick + 1, memory_order_relaxed);
+		atomic_store_explicit(&p->global_left, raw_now(), memory_order_relaxed);
+		atomic_store_explicit(&p->global_due, false, memory_order_relaxed);
+	} else if (!first) {
+		first = gqueue_pop(&sched.wokenq);
+	}
 	n = sched.globq.n / sched.n_procs;
 	if (n > max - 1)
 		n = max - 1;
-	for (struct g *g; n && runq_len(&p->runq) < RUNQ_SIZE / 2 && (g = gqueue_pop(&sched.globq)); n--)
+	for (struct g *g; n && runq_len(&p->runq) < RUNQ_SIZE / 2 && (g = globq_pop_locked(false)); n--)
 		runq_put(&p->runq, g, false);
-	atomic_store(&sched.n_global, sched.globq.n);
+	count_global_locked();
 	lock_release(&sched.lock);
 	return first;
+}
+
+static struct g *woken_get(void)
+{
+	struct g *g;
+
+	lock_acquire(&sched.lock);
+	g = gqueue_pop(&sched.wokenq);
+	count_global_locked();
+	lock_release(&sched.lock);
+	return g;
+}
+
+void sched_ready_woken_all(struct gqueue *q)
+{
+	if (!q->head)
+		return;
+	lock_acquire(&sched.lock);
+	for (struct g *g; (g = gqueue_pop(q));) {
+		atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
+		gqueue_push(&sched.wokenq, g);
+	}
+	count_global_locked();
+	lock_release(&sched.lock);
+	sched_wake_p();
+}
+
+void sched_ready_woken(struct g *g)
+{
+	struct gqueue q = {0};
+
+	gqueue_push(&q, g);
+	sched_ready_woken_all(&q);
+}
+
+/* No P is idle for those in the queue of the woken: somebody gives way, or sysmon sees to it. */
+static void see_to_woken(void)
+{
+	int64_t now;
+
+	if (!atomic_load_explicit(&sched.n_woken, memory_order_relaxed) || atomic_load(&sched.n_idle_ps))
+		return;
+	now = raw_now();
+	if (preempt_for_woken(now))
+		sched_watch_by(now + preempt_granule());
 }
 
 /* ---- Ms ------------------------------------------------------------------------------------ */
@@ -432,7 +526,7 @@ void sched_handoff_p(struct p *p)
 		return;
 	}
 	lock_acquire(&sched.lock);
-	if (sched.globq.n) {
+	if (sched.n_global) {
 		lock_release(&sched.lock);
 		start_m(p, false);
 		return;
@@ -545,6 +639,8 @@ static void m_sleep(struct m *m)
 	if (atomic_load(&sched.short_of_ms))
 		atomic_store(&sched.short_of_ms, false);
 	lock_release(&sched.lock);
+	/* Its G may have come back from a call, and found no P. */
+	see_to_woken();
 	while (atomic_load(&m->park) != 1) {
 		struct m *nobody = NULL;
 		uint32_t again = 2;
@@ -579,12 +675,13 @@ static void m_sleep(struct m *m)
 			m->spinning = false;
 			break;
 		}
-		/* All Ps are busy: they see the global queue and their timers themselves. */
-		sched_ready_all(&ready);
-		if (next <= raw_now()) {
-			struct timespec ms = {0, 1000000};
+		/* All Ps are busy: some G has to give way. */
+		sched_ready_woken_all(&ready);
+		sched_fire_all(raw_now());
+		while (preempt_for_woken(raw_now()) && atomic_load(&m->park) == 0) {
+			struct timespec ts = {0, preempt_granule() / 2};
 
-			raw4(SYS_futex, &m->park, FUTEX_WAIT_PRIVATE, 0, &ms);
+			raw4(SYS_futex, &m->park, FUTEX_WAIT_PRIVATE, 0, &ts);
 		}
 	}
 	if (keeper) {
@@ -637,6 +734,16 @@ static inline void count_decision(struct p *p)
 	atomic_store_explicit(&p->tick, tick + 1, memory_order_relaxed);
 }
 
+/* P is about to compute: who wakes its sleepers, if nobody sleeps until the next deadline? */
+static void watch_timers(struct p *p)
+{
+	int64_t next = timer_next(p);
+
+	if (next < atomic_load_explicit(&sched.look_at, memory_order_relaxed) &&
+	    !atomic_load(&sched.timer_m))
+		sched_watch_by(next);
+}
+
 /* FROM is a G that has to be left only if TO has left its own stack: see leave_cpu(). */
 static void run_g(struct m *m, struct g *from, struct g *to)
 {
@@ -653,6 +760,8 @@ static void run_g(struct m *m, struct g *from, struct g *to)
 	count_decision(m->p);
 	if (atomic_load_explicit(&to->affinity, memory_order_relaxed) != m->affinity)
 		affinity_apply(m, to);
+	if (__builtin_expect(to->hog, false))
+		watch_timers(m->p);
 	m->prev = from;
 	arch_switch(from, to);
 	finish_switch(from->m);
@@ -663,10 +772,16 @@ static struct g *pick_local(struct p *p)
 	uint32_t turn = atomic_load_explicit(&p->tick, memory_order_relaxed) % GLOBAL_EVERY;
 	struct g *g = NULL;
 
-	if (turn == 0)
-		g = globq_get(p, 1);
-	else if (turn == GLOBAL_EVERY / 2) /* two that wake each other in turns always are next */
+	if (__builtin_expect(atomic_load_explicit(&p->global_due, memory_order_relaxed), false)) {
+		atomic_store_explicit(&p->global_due, false, memory_order_relaxed);
+		g = globq_get(p, 1, true);
+	} else if (turn == GLOBAL_EVERY / 2) { /* two that wake each other in turns always are next */
 		g = runq_get_ring(&p->runq);
+	} else if (turn == 0) {
+		g = globq_get(p, 1, false);
+	} else if (atomic_load_explicit(&sched.n_woken, memory_order_relaxed)) {
+		g = woken_get();
+	}
 	if (!g)
 		g = runq_get(&p->runq);
 	if (g)
@@ -685,6 +800,22 @@ static void run_timers(struct p *p)
 {
 	if (timer_next(p) != INT64_MAX)
 		timer_run(p, raw_now(), fire, NULL);
+}
+
+static void fire_woken(struct timer_fired t, void *arg)
+{
+	if (park_claim(t.g, t.seq, -ETIMEDOUT))
+		gqueue_push(arg, t.g);
+}
+
+void sched_fire_all(int64_t now)
+{
+	struct gqueue due = {0};
+
+	for (uint32_t i = 0; i < sched.n_procs; i++)
+		if (timer_next(&sched.ps[i]) <= now)
+			timer_run(&sched.ps[i], now, fire_woken, &due);
+	sched_ready_woken_all(&due);
 }
 
 /* From G, which has arranged for its return, to NEXT, which is on no queue; NULL: look for work. */
@@ -814,8 +945,7 @@ static struct g *find_runnable(struct m *m)
 		}
 		run_timers(p);
 		g = pick_local(p);
-		if (!g)
-			g = globq_get(p, RUNQ_SIZE / 2);
+		/* Before the global queue, where those are that compute. */
 		if (!g && netpoll_waiters()) {
 			struct gqueue ready = {0};
 
@@ -824,6 +954,8 @@ static struct g *find_runnable(struct m *m)
 			for (struct g *more; (more = gqueue_pop(&ready));)
 				enqueue(p, more, false);
 		}
+		if (!g)
+			g = globq_get(p, RUNQ_SIZE / 2, true);
 		if (g)
 			return g;
 		if (m->spinning ||
@@ -846,7 +978,7 @@ static struct g *find_runnable(struct m *m)
 				tick--;
 		}
 		lock_acquire(&sched.lock);
-		if (sched.globq.n) {
+		if (sched.n_global) {
 			lock_release(&sched.lock);
 			continue;
 		}
@@ -909,18 +1041,21 @@ static void m_loop(struct m *m)
 /* Queue a runnable G: on the P of the M we are on, or globally. */
 static void enqueue(struct p *p, struct g *g, bool next)
 {
-	bool lone = p && next && runq_empty(&p->runq);
+	bool lone = next && p && runq_empty(&p->runq);
 
-	atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
 	if (!p) {
-		globq_put(g);
-	} else if (!runq_put(&p->runq, g, next)) {
+		sched_ready_woken(g);
+		see_to_woken();
+		return;
+	}
+	atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
+	if (!runq_put(&p->runq, g, next)) {
 		uint32_t n;
 		struct g *list = runq_put_slow(&p->runq, g, &n);
 
 		lock_acquire(&sched.lock);
 		gqueue_push_list(&sched.globq, list, n);
-		atomic_store(&sched.n_global, sched.globq.n);
+		count_global_locked();
 		lock_release(&sched.lock);
 	}
 	if (lone && spare_wake(p, g))
@@ -962,6 +1097,12 @@ static bool out_of_place(struct g *g)
 	return atomic_load_explicit(&g->own_m, memory_order_relaxed) && !g->m->locked_g;
 }
 
+static bool others_wait(const struct p *p)
+{
+	return !runq_empty(&p->runq) ||
+	       atomic_load_explicit(&sched.n_global, memory_order_relaxed) != 0;
+}
+
 bool sched_yield_g(struct g *g)
 {
 	struct p *p = g->m->p;
@@ -971,11 +1112,11 @@ bool sched_yield_g(struct g *g)
 		return true;
 	}
 	run_timers(p);
-	if (runq_empty(&p->runq) && atomic_load_explicit(&sched.n_global, memory_order_relaxed) == 0)
+	if (!others_wait(p))
 		return false;
 	atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
-	/* Behind all others of this P; the ring full: behind all others at all. */
-	if (!runq_put(&p->runq, g, false))
+	/* Behind all others. */
+	if (atomic_load_explicit(&sched.n_global, memory_order_relaxed) || !runq_put(&p->runq, g, false))
 		globq_put(g);
 	leave_cpu(g);
 	return true;
@@ -988,37 +1129,20 @@ void sched_move(struct g *g)
 	leave_cpu(g);
 }
 
-void sched_ready_first(struct g *g)
-{
-	atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
-	lock_acquire(&sched.lock);
-	gqueue_push_front(&sched.globq, g);
-	atomic_store(&sched.n_global, sched.globq.n);
-	lock_release(&sched.lock);
-	sched_wake_p();
-}
-
 void sched_preempt_g(struct g *g)
 {
 	struct p *p = g->m->p;
 
-	g->hog = true;
 	run_timers(p);
-	if (runq_empty(&p->runq) && atomic_load_explicit(&sched.n_global, memory_order_relaxed) == 0 &&
-	    !out_of_place(g))
+	if (!others_wait(p) && !out_of_place(g))
 		return;
 	atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
-	if (atomic_exchange(&p->urgent, false) && !g->m->locked_g) {
-		struct g *first = globq_get(p, 1);
-
+	if (p->global_tick == p->tick)
+		atomic_store_explicit(&p->global_left, raw_now(), memory_order_relaxed);
+	if (preempt_settle(p, g))
 		globq_put(g);
-		if (first) {
-			leave_cpu_to(g, first);
-			return;
-		}
-	} else {
-		globq_put(g);
-	}
+	else
+		globq_put_first(g);
 	leave_cpu(g);
 }
 
@@ -1031,10 +1155,23 @@ void sched_yield_woken(struct g *g)
 {
 	struct p *p = g->m->p;
 
-	g->hog |= atomic_load_explicit(&p->ran_long, memory_order_relaxed) ==
-		  atomic_load_explicit(&p->tick, memory_order_relaxed);
-	if (g->hog)
-		sched_yield_g(g);
+	if (!g->hog) {
+		if (!preempt_ran_long(p))
+			return;
+		g->hog = true;
+		g->credit = SLICE;
+	}
+	if (out_of_place(g)) {
+		sched_move(g);
+		return;
+	}
+	if (!others_wait(p))
+		return;
+	atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
+	/* Behind those that it has woken. */
+	if (!runq_put(&p->runq, g, false))
+		globq_put(g);
+	leave_cpu(g);
 }
 
 /* Who joins G comes next, without a detour over the queues. It does not see that G has ended before that is so:
@@ -1126,7 +1263,8 @@ static void need_p(struct g *g)
 	p = pidle_get_locked();
 	if (!p) {
 		atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
-		globq_push_locked(g);
+		gqueue_push(&sched.wokenq, g);
+		count_global_locked();
 	}
 	lock_release(&sched.lock);
 	if (p) {
@@ -1235,6 +1373,7 @@ static int make_ps(uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		sched.ps[i].id = i;
 		sched.ps[i].rand = i * 2654435761u + 1;
+		sched.ps[i].seen_tick = sched.ps[i].urged = UINT32_MAX;
 		timer_init(&sched.ps[i]);
 	}
 	for (uint32_t i = n; i-- > 1;)
@@ -1312,6 +1451,7 @@ void sched_forked(struct g *g, int32_t pid)
 	pin_forked(g, m);
 	affinity_forked(g, m);
 	cputime_forked(g, m);
+	preempt_forked();
 	m->tid = pid;
 	m->spinning = false;
 	m->all_link = NULL;

@@ -16,7 +16,8 @@ struct sched {
 	struct p *idle_ps;		     /* [lock] */
 	_Atomic uint32_t n_idle_ps;	     /* [lock], read by all */
 	struct gqueue globq;		     /* [lock] */
-	_Atomic uint32_t n_global;	     /* [lock], read by all */
+	struct gqueue wokenq;		     /* [lock] has slept, and goes before all others */
+	_Atomic uint32_t n_global, n_woken;  /* [lock], read by all: of both; of wokenq */
 	struct m *idle_ms, *all_ms;	     /* [lock] */
 	struct m *dead_ms;		     /* [lock] to be reused once their tid is 0 */
 	uint32_t n_dead_ms;		     /* [lock] part of n_ms */
@@ -29,6 +30,10 @@ struct sched {
 	_Atomic int64_t timer_when;	     /* that deadline */
 	_Atomic uint32_t n_stalled;	     /* Ms that sysmon took the P from and that do not know yet */
 	_Atomic uint32_t watcher_asleep;     /* futex word: sysmon waits for a busy P */
+	_Atomic int64_t look_at;	     /* when sysmon looks next; 0: it is awake */
+	_Atomic uint32_t look_now;	     /* futex word: it is to look at once */
+	_Atomic bool look_polls;	     /* it sleeps in the poller */
+	_Atomic uint32_t n_preempts;	     /* signals sent to make a G give way [any] */
 	/* CLOCK_MONOTONIC ns, some 10 ms late at most while a P is busy: for reports [sysmon] */
 	_Atomic int64_t coarse_now;
 };
@@ -56,8 +61,14 @@ void sched_handoff_p(struct p *p);
 bool sched_retake_stalled(struct p *p, struct m *m);
 /* Make all of Q, claimed Gs, runnable. */
 void sched_ready_all(struct gqueue *q);
-/* Make a claimed G the first of the global queue; the caller sees to a P for it. */
-void sched_ready_first(struct g *g);
+/* Make a claimed G, or all of Q, the next that any P comes to; the caller sees to a P for it if none is
+ * idle (preempt_for_woken()). */
+void sched_ready_woken(struct g *g);
+void sched_ready_woken_all(struct gqueue *q);
+/* The time of some sleepers has come while all Ps work: make them ready as above. */
+void sched_fire_all(int64_t now);
+/* Sysmon is to look by WHEN, CLOCK_MONOTONIC ns. Anywhere. */
+void sched_watch_by(int64_t when);
 /* The netpoller is there from now on: the M that sleeps until the next deadline shall wait for both. */
 void sched_poller_started(void);
 /* To M, which may sleep without a P: look around again. From a handler too. */

@@ -108,4 +108,10 @@ static inline bool runq_ring_empty(const struct runq *q)
 	return head == atomic_load_explicit(&q->tail, memory_order_acquire);
 }
 
+/* By anybody. Is the place of the next empty? */
+static inline bool runq_next_empty(const struct runq *q)
+{
+	return !atomic_load_explicit(&q->next, memory_order_acquire);
+}
+
 #endif

@@ -18,6 +18,7 @@
 #include "sched/cputime.h"
 #include "sched/dump.h"
 #include "sched/netpoll.h"
+#include "sched/preempt.h"
 #include "sched/proc.h"
 #include "sched/runq.h"
 #include "sched/signal.h"
@@ -31,23 +32,36 @@ enum {
 	VAIN_LOOKS = 50,
 	VAIN_AWOKEN = 40, /* of those, after a sleep */
 	IDLE_FOR = 5 * 1000 * 1000, /* ns: looks that all find all Ps idle before it sleeps */
-	SLICE = 3 * 1000 * 1000, /* as the kernel's on a small machine; Go's is 10 ms */
 	PAUSE_BUSY = SLICE / 2,	 /* the longest pause while something waits to run */
 	ASK_AGAIN = 20 * 1000 * 1000, /* what an M does that waited for a CPU: to ask costs some 20 us */
 	TRIM_PAUSE = 1000 * 1000 * 1000,
-	GRANULE = 200 * 1000, /* what one may compute before a sleeper whose time has come takes its place */
 	STALL = 1000 * 1000, /* without a decision of its scheduler: look what the M does */
 };
 
 static _Atomic bool started;
 static struct m *sysmon_m;
-static bool cooperative; /* asyncpreemptoff */
 
 /* Is there something to run that nobody is about to look for? */
 static bool work_waits(struct p *p)
 {
 	return !runq_empty(&p->runq) || atomic_load(&sched.n_global) != 0 ||
 	       timer_next(p) <= raw_now();
+}
+
+/* Some Ps work and some do not while Gs wait for descriptors: who sleeps for those may come to have a P at any
+ * time. */
+static bool mixed(void)
+{
+	uint32_t idle = atomic_load(&sched.n_idle_ps);
+
+	return netpoll_waiters() && idle != 0 && idle != sched.n_procs;
+}
+
+/* How long a G that P has just come to may compute before it is looked at. A next G is most likely one that P comes
+ * to at once. */
+static int64_t next_after(const struct p *p)
+{
+	return runq_next_empty(&p->runq) ? SLICE : PAUSE_BUSY;
 }
 
 static bool nobody_looks(void)
@@ -120,138 +134,107 @@ static char thread_state(int32_t tid)
 	return 0;
 }
 
-/* M's G is to give way: at once, or at its next call if that is what was asked for. */
-static void preempt(struct m *m)
+/* Each of P's own could have had a slice since it last came to a hog of the global queue: its next decision is for
+ * that. */
+static void share_global(struct p *p, int64_t now)
 {
-	if (cooperative)
-		atomic_fetch_or(&m->attn, ATTN_PREEMPT);
-	else
-		sig_kick(m, true);
+	uint32_t since = atomic_load(&p->tick) - atomic_load(&p->global_tick), n = runq_len(&p->runq);
+
+	/* Time alone says little on a machine where others work, too. */
+	if (since > n && atomic_load(&sched.n_global) &&
+	    now - atomic_load(&p->global_left) >= (int64_t)SLICE * (1 + n))
+		atomic_store(&p->global_due, true);
+}
+
+/* P's M has made no decision since the last look, at SINCE or before, nor had a CPU: is it asleep? */
+static bool take_if_stalled(struct p *p, struct m *m, int64_t now, int64_t since)
+{
+	char state;
+
+	if (now - since < STALL || now < p->ask_when || atomic_load(&m->in_sched))
+		return false;
+	/* To ask for the state costs twenty times as much as the clock. */
+	state = thread_state(m->tid);
+	if (state == 'R')
+		p->ask_when = now + ASK_AGAIN;
+	return (state == 'S' || state == 'D') && sched_retake_stalled(p, m);
+}
+
+/* P runs a G on M: when it is to be looked at again, INT64_MAX if nothing hangs on it. */
+static int64_t look_at_running(struct p *p, struct m *m, int64_t now)
+{
+	bool waits = work_waits(p), ran, over, was_waited_for = p->waited_for;
+	int64_t cpu, since, used, slice, left;
+
+	p->waited_for = waits;
+	share_global(p, now);
+	if (!preempt_note(p, m, now, &cpu, &since, &used)) {
+		p->last_cpu = cpu;
+		return waits ? now + next_after(p) : INT64_MAX;
+	}
+	/* As long as Gs compute and nothing waits for them, they are left in peace. */
+	if (!waits && !nobody_looks())
+		return INT64_MAX;
+	ran = cpu != p->last_cpu;
+	p->last_cpu = cpu;
+	/* Its next G, for which nobody was woken, while P computes. */
+	if (atomic_load(&sched.n_idle_ps) && !runq_empty(&p->runq))
+		sched_wake_p();
+	if (!ran && take_if_stalled(p, m, now, since))
+		return now;
+	if (!waits)
+		return ran ? INT64_MAX : now + PAUSE_BUSY;
+	slice = preempt_slice(atomic_load(&m->curg));
+	/* What it had before anybody waited, it has taken from nobody. */
+	if (!was_waited_for && used > slice)
+		used = slice;
+	/* What counts is the time it had a CPU: one that waits for it may be on its way into a call that the
+	 * signal would end. */
+	over = used >= slice - slice / 16;
+	if (over || (!runq_next_empty(&p->runq) && now - since >= preempt_granule() &&
+		     used >= preempt_granule() / 2)) {
+		preempt_end_slice(p, m, now, cpu, used, !over);
+		return now + next_after(p);
+	}
+	left = slice - used;
+	if (!runq_next_empty(&p->runq) && left > preempt_granule())
+		left = preempt_granule();
+	/* Late by the other slices that end soon after, looked at together. */
+	return now + (left < preempt_granule() / 2 ? preempt_granule() / 2 : left);
 }
 
 /* A P whose M sleeps outside of the library (a call that we do not see, a page that comes from a disk)
- * goes to others; one whose G has run for a whole slice while others wait is preempted. What counts is
- * the time it had a CPU: one that waits for it may be on its way into a call that the signal of the
- * preemption would end. */
-static bool stall_or_preempt(void)
+ * goes to others; one whose G has run for a whole slice while others wait is preempted. When to look
+ * again. */
+static int64_t stall_or_preempt(void)
 {
-	int64_t now = raw_now();
-	bool contended = false;
+	int64_t now = raw_now(), again = INT64_MAX;
 
 	for (uint32_t i = 0; i < sched.n_procs; i++) {
 		struct p *p = &sched.ps[i];
-		uint32_t tick = atomic_load(&p->tick), status = atomic_load(&p->status);
+		uint32_t status = atomic_load(&p->status);
 		struct m *m = p->m;
-		int64_t cpu;
-		bool ran;
+		int64_t when = INT64_MAX;
 
-		/* One short call after the other is a slice too: the way out of the seam looks. */
-		if (status == P_SYSCALL && tick == p->seen_tick && m) {
-			if (work_waits(p)) {
-				contended = true;
-				if (now - p->seen_when >= SLICE) {
-					p->seen_when = now;
-					atomic_fetch_or(&m->attn, ATTN_PREEMPT);
-				}
+		if (status == P_RUNNING && m) {
+			when = look_at_running(p, m, now);
+		} else if (status == P_SYSCALL && m && work_waits(p)) {
+			/* One short call after the other is a slice too: the way out of the seam looks. */
+			when = now + PAUSE_BUSY;
+			share_global(p, now);
+			if (atomic_load(&p->tick) != p->seen_call_tick) {
+				p->seen_call_tick = atomic_load(&p->tick);
+				p->call_when = now;
+			} else if (now - p->call_when >= SLICE) {
+				p->call_when = now;
+				atomic_store(&p->charge, SLICE);
+				atomic_fetch_or(&m->attn, ATTN_PREEMPT);
 			}
-			continue;
 		}
-		if (status != P_RUNNING || tick != p->seen_tick || !m) {
-			p->seen_tick = tick;
-			p->seen_when = now;
-			p->seen_cpu = status == P_RUNNING && m ? cputime_of_thread(m->tid) : -1;
-			p->last_cpu = p->seen_cpu;
-			contended |= work_waits(p);
-			continue;
-		}
-		if (!work_waits(p) && !nobody_looks())
-			continue;
-		cpu = cputime_of_thread(m->tid);
-		ran = cpu != p->last_cpu;
-		p->last_cpu = cpu;
-		/* As long as Gs compute and nothing waits for them, they are left in peace. */
-		contended |= !ran || work_waits(p);
-		/* Its next G, for which nobody was woken, while P computes. */
-		if (atomic_load(&sched.n_idle_ps) && !runq_empty(&p->runq))
-			sched_wake_p();
-		if (p->seen_cpu < 0)
-			p->seen_cpu = cpu;
-		if (now - p->seen_when < STALL)
-			continue;
-		/* To ask for the state costs twenty times as much as the clock. */
-		if (!ran && now >= p->ask_when && !atomic_load(&m->in_sched)) {
-			char state = thread_state(m->tid);
-
-			if (state == 'R')
-				p->ask_when = now + ASK_AGAIN;
-			if ((state == 'S' || state == 'D') && sched_retake_stalled(p, m))
-				continue;
-		}
-		atomic_store(&p->ran_long, tick);
-		if (now - p->seen_when >= SLICE && work_waits(p) &&
-		    cpu - p->seen_cpu >= SLICE / 2) {
-			p->seen_when = now;
-			p->seen_cpu = cpu;
-			preempt(m);
-		}
+		if (when < again)
+			again = when;
 	}
-	return contended;
-}
-
-/* A sleeper's time has come. */
-static void wake_sleeper(struct timer_fired t, void *arg)
-{
-	uint32_t *woken = arg;
-
-	if (!park_claim(t.g, t.seq, -ETIMEDOUT))
-		return;
-	sched_ready_first(t.g);
-	++*woken;
-}
-
-/* The P whose G has computed longest since it was last looked at, at least GRANULE; NULL if none. */
-static struct p *longest(int64_t now)
-{
-	struct p *best = NULL;
-
-	for (uint32_t i = 0; i < sched.n_procs; i++) {
-		struct p *p = &sched.ps[i];
-		struct m *m = p->m;
-
-		if (atomic_load(&p->status) != P_RUNNING || !m || atomic_load(&m->in_sched) ||
-		    atomic_load(&p->urgent) || atomic_load(&p->tick) != p->seen_tick ||
-		    now - p->seen_when < GRANULE || p->seen_cpu < 0 ||
-		    cputime_of_thread(m->tid) - p->seen_cpu < GRANULE / 2)
-			continue;
-		if (!best || p->seen_when < best->seen_when)
-			best = p;
-	}
-	return best;
-}
-
-/* All Ps work and some sleepers are due: those who compute give way to them at once, as the kernel
- * would have it, and not only when their slices end. True: some wait still, look again soon. */
-static bool wake_sleepers(int64_t now)
-{
-	static uint32_t owed; /* Gs that were put first and have no P yet, at most */
-
-	for (uint32_t i = 0; i < sched.n_procs; i++)
-		if (timer_next(&sched.ps[i]) <= now)
-			timer_run(&sched.ps[i], now, wake_sleeper, &owed);
-	if (owed > atomic_load(&sched.n_global))
-		owed = atomic_load(&sched.n_global);
-	for (; owed; owed--) {
-		struct p *p = longest(now);
-		struct m *m = p ? p->m : NULL;
-
-		if (!m)
-			return true;
-		p->seen_when = now;
-		p->seen_cpu = cputime_of_thread(m->tid);
-		atomic_store(&p->urgent, true);
-		preempt(m);
-	}
-	return false;
+	return again;
 }
 
 /* Ms whose P went away while they slept: once they compute again, bring them to the scheduler. */
@@ -337,19 +320,39 @@ static void sleep_idle(void)
 	atomic_store(&sched.watcher_asleep, 0);
 }
 
+/* Sleep for PAUSE, or until something is due. With all Ps busy and no keeper we are who sees sleepers' deadlines
+ * and descriptors that become ready. */
 static void sleep_busy(int64_t pause)
 {
-	int64_t due = trace_due(), timers = sched_timers_next(), left;
-	struct timespec ts = { 0, pause };
+	bool alone = atomic_load(&sched.n_idle_ps) == 0 && !atomic_load(&sched.timer_m);
+	bool polls = alone && netpoll_started();
+	int64_t due = trace_due(), now = raw_now(), until = now + pause, left;
+	struct gqueue ready = {0};
+	struct timespec ts;
 
-	/* Nobody sleeps until the next deadline when all work. */
-	if (timers < due && atomic_load(&sched.n_idle_ps) == 0)
-		due = timers;
-	left = due == INT64_MAX ? due : due - raw_now();
-	if (left < pause)
-		ts.tv_nsec = left > PAUSE_MIN ? left : PAUSE_MIN;
-	if (left > 0 || due == timers)
-		raw4(SYS_nanosleep, &ts, NULL, 0, 0);
+	if (due <= now)
+		return;
+	if (due < until)
+		until = due;
+	atomic_store(&sched.look_now, 0);
+	atomic_store(&sched.look_polls, polls);
+	atomic_store(&sched.look_at, until);
+	atomic_thread_fence(memory_order_seq_cst); /* B8, with sched_watch_by() */
+	due = atomic_load(&sched.n_idle_ps) == 0 ? sched_timers_next() : INT64_MAX;
+	left = (due < until ? due : until) - now;
+	if (left < PAUSE_MIN)
+		left = PAUSE_MIN;
+	ts = (struct timespec){0, left};
+	if (!polls) {
+		raw4(SYS_futex, &sched.look_now, FUTEX_WAIT_PRIVATE, 0, &ts);
+	} else if (!atomic_load(&sched.look_now)) {
+		netpoll_poll(left, &ready);
+		/* The break that we may have taken was another's: there is a keeper by now. */
+		if (atomic_load(&sched.timer_m))
+			netpoll_break();
+	}
+	atomic_store(&sched.look_at, 0);
+	sched_ready_woken_all(&ready);
 }
 
 /* What people want to see. */
@@ -366,14 +369,15 @@ static void report(void)
 static void loop(void *arg)
 {
 	uint32_t vain = 0;
-	int64_t pause = PAUSE_MIN, idle = 0;
+	int64_t pause = PAUSE_MIN, sleep = pause, idle = 0;
 
+	int64_t again;
 	bool busy, soon, lacking;
 
 	sig_kicks_only(arg);
 	raw6(SYS_prctl, PR_SET_TIMERSLACK, 1000, 0, 0, 0, 0); /* ns; the default is 50 us */
 	for (;;) {
-		sleep_busy(pause);
+		sleep_busy(sleep);
 		lacking = atomic_load(&sched.short_of_ms);
 		idle = atomic_load(&sched.n_idle_ps) == sched.n_procs && !lacking ? idle + pause : 0;
 		if (idle >= IDLE_FOR) {
@@ -384,22 +388,24 @@ static void loop(void *arg)
 		}
 		report();
 		trim();
-		busy = stall_or_preempt();
-		busy |= atomic_exchange(&sched.sparing, false);
-		/* All work, or nobody can: nobody looks whose descriptors are ready. */
-		if (netpoll_waiters() &&
+		/* Nobody else may look whose descriptors are ready. */
+		if (netpoll_waiters() && !atomic_load(&sched.timer_m) &&
 		    (lacking || atomic_load(&sched.n_idle_ps) != sched.n_procs)) {
 			struct gqueue ready = {0};
 
 			netpoll_poll(0, &ready);
-			sched_ready_all(&ready);
+			sched_ready_woken_all(&ready);
 		}
 		/* A timer of a P that nobody runs, or whose G computes. */
 		soon = false;
-		if (atomic_load(&sched.n_idle_ps) == 0)
-			soon = wake_sleepers(raw_now());
-		else if (sched_timers_next() <= raw_now())
+		if (atomic_load(&sched.n_idle_ps) == 0) {
+			sched_fire_all(raw_now());
+			soon = preempt_for_woken(raw_now());
+		} else if (sched_timers_next() <= raw_now()) {
 			sched_wake_p();
+		}
+		again = stall_or_preempt();
+		busy = atomic_exchange(&sched.sparing, false) || mixed();
 		if (atomic_load(&sched.n_stalled))
 			recall();
 		if (lacking)
@@ -412,8 +418,13 @@ static void loop(void *arg)
 		}
 		if ((busy || idle) && pause > PAUSE_BUSY)
 			pause = PAUSE_BUSY;
-		if (soon && pause > GRANULE / 2)
-			pause = GRANULE / 2;
+		if (soon && pause > preempt_granule() / 2)
+			pause = preempt_granule() / 2;
+		sleep = pause;
+		if (again != INT64_MAX)
+			again -= raw_now();
+		if (again < sleep)
+			sleep = again > PAUSE_MIN ? again : PAUSE_MIN;
 	}
 }
 
@@ -439,11 +450,6 @@ void sysmon_forked(void)
 	relieved = NULL;
 	trace_forked();
 	dump_forked();
-}
-
-void sysmon_init(bool async_preempt)
-{
-	cooperative = !async_preempt;
 }
 
 const struct m *sysmon_machine(void)

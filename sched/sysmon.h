@@ -7,9 +7,6 @@
 
 struct m;
 
-/* Before sysmon_start(): without signals that preempt, a G gives way at its calls only
- * (GODEBUG=asyncpreemptoff=1). */
-void sysmon_init(bool async_preempt);
 /* Start it, once per process; 0 or -errno. */
 int sysmon_start(void);
 /* In a forked child: it is gone. */

@@ -90,8 +90,8 @@ void trace_report(struct out *o, int64_t since, bool detail)
 		out_add(o, "]\n");
 		return;
 	}
-	out_add(o, " gcwaiting=0 nmidlelocked=0 stopwait=0 sysmonwait=%u\n",
-		atomic_load(&sched.watcher_asleep));
+	out_add(o, " gcwaiting=0 nmidlelocked=0 stopwait=0 sysmonwait=%u preempts=%u\n",
+		atomic_load(&sched.watcher_asleep), atomic_load(&sched.n_preempts));
 	for (uint32_t i = 0; i < sched.n_procs; i++)
 		report_p(o, &sched.ps[i]);
 	for (const struct m *m = sched.all_ms; m; m = m->all_link)

@@ -8,6 +8,7 @@
  *	runqsize, [n n]   the place of the next to run is counted too
  *	locks             1 while the M is in the library, else 0
  *	blocked           the M is asleep for lack of a P
+ *	preempts          not in Go: signals sent so far to make a G give way
  *	status=3(read)    a call is named where Go says nothing
  *	the rest          always 0, empty or -1: we have no such thing
  *

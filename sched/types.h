@@ -145,7 +145,8 @@ struct g {
 	uintptr_t stack_lo, stack_hi; /* 0 if not known */
 	bool main;		      /* the process's first thread: its stack is the kernel's */
 	bool creating;	  /* within pthread_create: mmap(MAP_STACK) is glibc's own [own] */
-	bool hog;	  /* has run long since it last parked: sched_yield_woken() [own] */
+	bool hog;	  /* has computed long since it last parked (preempt.h) [own] */
+	int32_t credit;	  /* ns that a hog may compute before it goes behind the others [own] */
 	bool lone;	  /* was made the lone next of a P, which has not come to it yet [its owner] */
 	uint8_t prompt;	  /* how often in a row P came to it at once (proc.c) [its owner] */
 	uint64_t lone_since; /* arch_cycles(); 0 if it is not timed [its owner] */
@@ -198,8 +199,10 @@ struct p {
 	uint32_t id;
 	_Atomic uint32_t tick;	       /* scheduling decisions [own] */
 	_Atomic uint32_t syscall_tick; /* returns from calls [own] */
-	_Atomic uint32_t ran_long;     /* the tick that has lasted a millisecond [sysmon] */
-	_Atomic bool urgent; /* its G is preempted for one that is first in the global queue [any] */
+	_Atomic bool global_due;       /* it is to come to the global queue first [any] */
+	_Atomic bool slice_left;       /* its G gives way to one that was woken, before its slice ends [any] */
+	_Atomic uint32_t global_tick;  /* that it gave to a hog from there [own] */
+	_Atomic int32_t charge;	       /* ns that its G has computed, which is to give way [any] */
 	_Atomic bool waking;	       /* its M is about to wake another [own] */
 	bool spared;		       /* nobody was woken for its next G, some time ago [own] */
 	struct m *m;		       /* that holds it [own], kept through SYSCALL */
@@ -208,12 +211,20 @@ struct p {
 	uint32_t n_free;
 	uint32_t rand;
 
-	/* sysmon's notes */
-	uint32_t seen_tick, seen_syscall_tick;
-	int64_t seen_when, seen_syscall_when;
-	int64_t seen_cpu; /* CPU clock of the M when seen_tick was first looked at again, -1: not yet */
-	int64_t last_cpu; /* ... and at the last look */
+	/* Notes of those who look on [lock: preempt.c's; the first two are read by all] */
+	_Atomic uint32_t seen_tick;
+	_Atomic int64_t seen_when; /* when it was first looked at, or expected; before seen_tick */
+	int64_t seen_cpu;	   /* CPU clock of the M then, -1: not known */
+	uint32_t urged;		   /* the tick that was told to give way */
+	int64_t urged_when;
+	/* ... and of sysmon alone */
+	uint32_t seen_syscall_tick;
+	_Atomic int64_t global_left; /* when its last hog began, or ended its slice [own] */
+	uint32_t seen_call_tick;
+	int64_t call_when;
+	int64_t last_cpu; /* CPU clock of the M at the last look */
 	int64_t ask_when; /* not to ask the kernel what the M does before that */
+	bool waited_for;  /* something waited at the last look, too */
 
 	struct runq runq __attribute__((aligned(CACHE_LINE)));
 	struct timer_heap timers __attribute__((aligned(CACHE_LINE)));

@@ -25,6 +25,7 @@
 #include "sched/proc.h"
 #include "sched/procs.h"
 #include "sched/signal.h"
+#include "sched/preempt.h"
 #include "sched/sysmon.h"
 #include "sched/trace.h"
 #include "shim/blocking.h"
@@ -236,7 +237,7 @@ static void activate_once(void)
 	sched_m_started = sig_start_m;
 	dump_init(asked.dumpsig, call_name);
 	trace_init(asked.schedtrace * 1000000LL, asked.scheddetail);
-	sysmon_init(!asked.asyncpreemptoff);
+	preempt_init(!asked.asyncpreemptoff, asked.granule);
 	arch_foreign_place = patch_contains;
 	r = sched_init(&c);
 	if (r)

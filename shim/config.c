@@ -15,7 +15,10 @@
 #include "sched/procs.h"
 #include "shim/spec.h"
 
-enum { SHOWN = 64 }; /* bytes of the user's text that a complaint repeats */
+enum {
+	SHOWN = 64, /* bytes of the user's text that a complaint repeats */
+	GRANULE_MAX = 1000000,
+};
 
 /* A stretch of the environment, not ended by NUL. */
 struct text {
@@ -246,9 +249,20 @@ static const char *set_blocking(struct config *c, struct text value)
 	return add_spec(c, value);
 }
 
+static const char *set_granule(struct config *c, struct text value)
+{
+	uint32_t us;
+
+	if (!number(value, GRANULE_MAX, &us) || !us)
+		return "a number of microseconds from 1 to 1000000";
+	c->granule = us;
+	return NULL;
+}
+
 static const struct key gothreads_keys[] = {
 	{ "blocking", set_blocking },
 	{ "dumpsig", set_dumpsig },
+	{ "granule", set_granule },
 	{ NULL, NULL },
 };
 

@@ -35,6 +35,9 @@ struct watched {
 	char text[TEXT]; /* its stderr so far */
 };
 
+/* How many that compute the next one has; NULL: threads that wait. */
+static const char *threads;
+
 /* Starts it with these variables; it has said "ready". */
 static struct watched *start(int nprocs, const char *godebug, const char *gothreads)
 {
@@ -59,7 +62,7 @@ static struct watched *start(int nprocs, const char *godebug, const char *gothre
 		dup2(in[0], 0);
 		dup2(out[1], 1);
 		dup2(err[1], 2);
-		execl(PROGS_DIR "/watched", "watched", NULL);
+		execl(PROGS_DIR "/watched", "watched", threads, NULL);
 		_exit(99);
 	}
 	close(in[0]);
@@ -164,7 +167,7 @@ ParameterizedTest(const int *n, watch, schedtrace, .timeout = LIMIT)
 }
 
 static const char *const detail[] = {
-	"^" HEAD "gcwaiting=0 nmidlelocked=0 stopwait=0 sysmonwait=[01]$",
+	"^" HEAD "gcwaiting=0 nmidlelocked=0 stopwait=0 sysmonwait=[01] preempts=[0-9]+$",
 	"^  P[0-9]+: status=[0-2] schedtick=[0-9]+ syscalltick=[0-9]+ m=(-1|[0-9]+) "
 	"runqsize=[0-9]+ gfreecnt=[0-9]+ timerslen=[0-9]+$",
 	"^  M[0-9]+: p=(-1|[0-9]+) curg=(-1|[0-9]+) mallocing=0 throwing=0 preemptoff= locks=[01] "
@@ -188,6 +191,61 @@ Test(watch, scheddetail, .timeout = LIMIT)
 		known += n;
 	}
 	cr_assert_eq(known, all_lines(w->text), "%s", w->text);
+}
+
+/* What the last report but AGO says of preemptions, -1 if there are not so many. */
+static long preempts(const struct watched *w, int ago)
+{
+	static const char key[] = " preempts=";
+	const char *at = w->text + w->len, *begin = w->text + sizeof(key);
+
+	for (; ago >= 0; ago--)
+		do
+			if (--at < begin)
+				return -1;
+		while (strncmp(at, key, sizeof(key) - 1) != 0 || !strchr(at, '\n'));
+	return strtol(at + sizeof(key) - 1, NULL, 10);
+}
+
+/* Threads that compute, each on a P of its own, are left in peace: no signal comes to any of them. */
+Test(watch, nobody_is_preempted_for_nothing, .timeout = LIMIT)
+{
+	enum { REPORTS = 30 };
+	struct watched *w;
+
+	threads = "2";
+	w = start(2, "schedtrace=5,scheddetail=1", NULL);
+	while (preempts(w, REPORTS) < 0 || preempts(w, REPORTS) != preempts(w, 0))
+		cr_assert(more(w, -1));
+	stop(w);
+}
+
+/* Where they are more, they take turns. */
+Test(watch, preemptions_are_counted, .timeout = LIMIT)
+{
+	struct watched *w;
+	long some;
+
+	threads = "4";
+	w = start(2, "schedtrace=5,scheddetail=1", NULL);
+	while ((some = preempts(w, 0)) < 0)
+		cr_assert(more(w, -1));
+	while (preempts(w, 0) < some + 10)
+		cr_assert(more(w, -1));
+	stop(w);
+}
+
+/* ... but not by signals if that was asked for. */
+Test(watch, no_signal_preempts_without_async, .timeout = LIMIT)
+{
+	struct watched *w;
+
+	threads = "2";
+	w = start(4, "schedtrace=5,scheddetail=1,asyncpreemptoff=1", NULL);
+	while (preempts(w, 20) < 0)
+		cr_assert(more(w, -1));
+	cr_assert_eq(preempts(w, 0), 0);
+	stop(w);
 }
 
 /* ---- The dump ---------------------------------------------------------------------------- */

@@ -116,6 +116,8 @@ double row_socketpair(long n, long size);
 
 /* rows_cpu.c */
 double row_late(long n, long size);
+double row_wakeup(long n, long size);
+double row_spread(long n, long size);
 double row_cpu(long n, long size);
 
 #endif

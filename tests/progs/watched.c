@@ -2,7 +2,7 @@
 /*
  * watched - for tests/watch.c: threads that wait in different ways until its input ends
  *
- * Says "ready" once all have begun; the runner looks at what the library prints about them, then ends
+ * With a number, that many threads that compute. Says "ready" once all have begun; the runner looks at what the library prints about them, then ends
  * the input and gets "bye".
  */
 #include "prog.h"
@@ -56,11 +56,40 @@ static void *in_sleep(void *arg)
 	return arg;
 }
 
-int main(void)
+static bool stop;
+
+static void *computing(void *arg)
+{
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+		;
+	return arg;
+}
+
+/* N threads that compute instead. */
+static int compute_by(int n)
+{
+	pthread_t t[n];
+	char c;
+
+	for (int i = 0; i < n; i++)
+		t[i] = thread_start(computing, NULL);
+	puts("ready");
+	fflush(stdout);
+	CHECK(read(STDIN_FILENO, &c, 1) == 0);
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	for (int i = 0; i < n; i++)
+		thread_join(t[i]);
+	puts("bye");
+	return 0;
+}
+
+int main(int argc, char **argv)
 {
 	pthread_t waiter, reader, unseen;
 	char c;
 
+	if (argc > 1)
+		return compute_by(atoi(argv[1]));
 	CHECK(pipe(fd) == 0);
 	CHECK0(pthread_barrier_init(&begun, NULL, 5));
 	waiter = thread_start(in_cond_wait, NULL);

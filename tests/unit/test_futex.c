@@ -226,7 +226,7 @@ static long our_call(int cmd, uint32_t *a, uint32_t val, uint32_t val2, uint32_t
 {
 	struct seam s = { .nr = SYS_futex,
 			  .arg = { (long)a, cmd | FUTEX_PRIVATE_FLAG, val, val2, (long)b, val3 } };
-	static struct p p = { .ran_long = 1 };
+	static struct p p = { .seen_tick = 1 };
 	static struct m m = { .p = &p };
 	static struct g *g;
 
@@ -502,7 +502,7 @@ static void *go(void *arg)
 static struct pi_outcome pi_play(int cmd, uint32_t bits, int owner, bool kernel,
 				 const int32_t tid[4])
 {
-	static struct p p = { .ran_long = 1 };
+	static struct p p = { .seen_tick = 1 };
 	static struct m m = { .p = &p };
 	uint32_t word = bits | (uint32_t)tid[owner];
 	struct pi_outcome o;

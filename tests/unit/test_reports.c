@@ -111,7 +111,7 @@ Test(reports, scheddetail)
 	cr_assert_str_eq(
 		text,
 		"SCHED 1009ms: gomaxprocs=2 idleprocs=1 threads=3 spinningthreads=0 idlethreads=0 "
-		"runqueue=0 gcwaiting=0 nmidlelocked=0 stopwait=0 sysmonwait=0\n"
+		"runqueue=0 gcwaiting=0 nmidlelocked=0 stopwait=0 sysmonwait=0 preempts=0\n"
 		"  P0: status=1 schedtick=11 syscalltick=5 m=0 runqsize=2 gfreecnt=0 timerslen=0\n"
 		"  P1: status=0 schedtick=0 syscalltick=0 m=-1 runqsize=0 gfreecnt=3 timerslen=2\n"
 		"  M2: p=-1 curg=103 mallocing=0 throwing=0 preemptoff= locks=1 dying=0 "
