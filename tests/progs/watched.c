@@ -56,6 +56,8 @@ static void *in_sleep(void *arg)
 	return arg;
 }
 
+enum { COMPUTING = 16 };
+
 static bool stop;
 
 static void *computing(void *arg)
@@ -68,9 +70,10 @@ static void *computing(void *arg)
 /* N threads that compute instead. */
 static int compute_by(int n)
 {
-	pthread_t t[n];
+	pthread_t t[COMPUTING];
 	char c;
 
+	CHECK(n <= COMPUTING);
 	for (int i = 0; i < n; i++)
 		t[i] = thread_start(computing, NULL);
 	puts("ready");

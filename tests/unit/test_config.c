@@ -112,6 +112,17 @@ Test(config, numbers)
 	SAYS("GODEBUG: asyncpreemptoff must be given a value, not ''");
 }
 
+Test(config, granule)
+{
+	cr_assert_eq(config(NULL, NULL, "granule=1000000").granule, 1000000);
+	cr_assert_eq(config(NULL, NULL, "granule=1,dumpsig=QUIT").granule, 1);
+	cr_assert_eq(n_complaints, 0);
+	cr_assert_eq(config(NULL, NULL, "granule=0").granule, 0);
+	SAYS("GOTHREADS: granule must be a number of microseconds from 1 to 1000000, not '0'");
+	cr_assert_eq(config(NULL, NULL, "granule=1000001").granule, 0);
+	cr_assert_eq(config(NULL, NULL, "granule=1ms").granule, 0);
+}
+
 Test(config, signals)
 {
 	static const char *const taken[] = { "KILL", "STOP",    "SIGSEGV", "9",   "32",
