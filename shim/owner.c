@@ -42,7 +42,8 @@ enum { TYPE = 3, RECURSIVE = 1, ERRORCHECK = 2, ROBUST = 16, PI = 32, SHARED = 1
 static bool early_pi; /* locked by a process that had no threads yet */
 
 /* From the beginning there is something to call: allocators lock before any constructor has run. */
-extern int early_lock(pthread_mutex_t *m), early_trylock(pthread_mutex_t *m), early_unlock(pthread_mutex_t *m);
+extern int early_lock(pthread_mutex_t *m), early_trylock(pthread_mutex_t *m),
+	early_unlock(pthread_mutex_t *m);
 VERSION(early_lock, __pthread_mutex_lock, "GLIBC_2.2.5");
 VERSION(early_trylock, __pthread_mutex_trylock, "GLIBC_2.2.5");
 VERSION(early_unlock, __pthread_mutex_unlock, "GLIBC_2.2.5");

@@ -18,7 +18,8 @@ static struct line {
 
 static void say(const char *what, int r)
 {
-	line.n += (size_t)snprintf(line.text + line.n, sizeof line.text - line.n, " %s=%d", what, r);
+	line.n +=
+		(size_t)snprintf(line.text + line.n, sizeof line.text - line.n, " %s=%d", what, r);
 	CHECK(line.n < sizeof line.text);
 }
 
@@ -105,8 +106,8 @@ static void *all(void *arg)
 			tell(type, protocol, robust);
 			say("destroy", pthread_mutex_destroy(m));
 		}
-		printf("type %d protocol %d robust %d shared %d:%s\n", type, protocol, robust, shared,
-		       line.text);
+		printf("type %d protocol %d robust %d shared %d:%s\n", type, protocol, robust,
+		       shared, line.text);
 	}
 	return NULL;
 }

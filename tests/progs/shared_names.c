@@ -12,7 +12,7 @@ enum { WAITED_FOR = (int)0x80000000u };
 static struct both {
 	pthread_mutex_t robust, recursive, pi;
 	pthread_cond_t cond;
-} *both;
+} * both;
 
 static pthread_mutex_t own = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static pid_t tid, tid_in_handler;

@@ -14,7 +14,7 @@ enum { FUTEX_WAITED_FOR = (int)0x80000000u };
 struct both {
 	pthread_mutex_t lock;
 	int state, locked; /* states as above; how often it has been locked */
-} *both;
+} * both;
 
 struct kind {
 	int type, protocol;
@@ -125,7 +125,8 @@ static void *wait_for_it(void *arg)
 	return arg;
 }
 
-static void one(const struct kind *k, bool natively, const char *part, const char *how, bool waiting)
+static void one(const struct kind *k, bool natively, const char *part, const char *how,
+		bool waiting)
 {
 	bool lives = !strcmp(how, "exec") || !strcmp(how, "return");
 	pthread_t waiter = 0;

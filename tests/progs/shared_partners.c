@@ -22,7 +22,7 @@ struct both {
 	int kind, go;
 	long count, spun, written, passed;
 	unsigned turn;
-} *both;
+} * both;
 
 static const struct kind {
 	int type, protocol, robust;
