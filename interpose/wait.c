@@ -10,7 +10,11 @@
  * or are asked for their flags once they do not.
  *
  * Calls on a pipe or socket: one that is ready costs one system call; one that waits the try, fcntl (is
- * it O_NONBLOCK?), on a socket getsockopt (has it a time limit?), epoll_ctl, and the second try.
+ * it O_NONBLOCK?), on a socket that has been given one getsockopt (its time limit), epoll_ctl, and the second try.
+ *
+ * What has no form that does not wait is asked by poll, parked, and then made: a terminal, where nothing but
+ * data is waited for (terminal_waits()); inotify; a socket with a low-water mark, of which a part must not be
+ * taken. Should another take what came in between, the call waits in the kernel and costs an M, no more.
  *
  * A guess is wrong when a number has been closed and used again by a `syscall` instruction that is not
  * patched. Then a regular file is taken for a pipe at worst, and read as far as it is in memory: that
@@ -244,6 +248,11 @@ static bool nowait(const struct seam *s, enum netpoll_kind kind, long *r)
 	return false;
 }
 
+static bool writes(long nr)
+{
+	return nr == __NR_write || nr == __NR_writev || nr == __NR_sendto || nr == __NR_sendmsg;
+}
+
 /* Make the call in S without waiting. END_AGAIN: it has no such form; END_READY: only the call itself can
  * tell; END_BLOCK: it would wait. */
 static enum wait_end try(struct g *g, const struct seam *s, enum netpoll_kind kind, long *r)
@@ -260,6 +269,8 @@ static enum wait_end try(struct g *g, const struct seam *s, enum netpoll_kind ki
 		netpoll_kind_other((int)s->arg[0]);
 		return END_AGAIN;
 	}
+	if (*r > 0 && writes(s->nr) && netpoll_waiters())
+		netpoll_wrote(g, (int)s->arg[0]);
 	if (*r != -EAGAIN)
 		return END_DONE;
 	flags = raw2(SYS_fcntl, s->arg[0], F_GETFL);
@@ -284,6 +295,8 @@ static enum wait_end park_for(struct g *g, struct seam *s, const struct row *row
 		way->since = raw_now();
 		way->limit = kind == KIND_PIPE || kind == KIND_SOCKET ? 0 : limit_of_socket(s, row);
 	}
+	if (way->rounds > 1)
+		netpoll_in_vain(fd);
 	*r = netpoll_wait(g, &fd, row->flags & READS ? POLLIN : POLLOUT,
 			  way->limit ? way->since + way->limit : INT64_MAX);
 	if (fd != (int)s->arg[0]) {

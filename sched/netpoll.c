@@ -32,6 +32,14 @@
  * number, or to put another file there, first moves its waiters to a duplicate (netpoll_closing()), on
  * which they finish their calls.
  *
+ * Gs that talk to each other through a pipe or a socket need no poller. When a P has nothing to run after a
+ * write, and one descriptor then is ready, the two are taken for the ends of one thing (netpoll_learn()). From then
+ * on a write wakes who waits at the other end, who comes next on the writer's P (netpoll_wrote()); found nothing,
+ * the guess is forgotten. And who begins to wait for such an end while his P has another to run next does not tell
+ * epoll: it would only wake another M for what is done here. The P keeps in mind that it owes this
+ * (p->lazy), and pays before it looks for work, before it goes to another M or idle, when another such wait
+ * comes, and, should it compute instead, sysmon pays (netpoll_arm_lazy()). So a wrong guess costs time only.
+ *
  * Rules of this file: raw system calls only; netpoll_break() alone may be called by a handler.
  */
 #include "sched/netpoll.h"
@@ -67,6 +75,8 @@ struct slot {
 	struct lock lock;
 	bool known;    /* a guess: epoll has it [lock] */
 	uint32_t armed; /* a guess: for these, and has not reported since [lock] */
+	uint32_t peer; /* a guess: what is written here is read at that number, less one [any] */
+	uint32_t hinted; /* by a write to that number, less one [lock] */
 	uint32_t held; /* the number is ours: so many calls finish on it [lock] */
 	struct waiter *head, *tail;
 };
@@ -337,11 +347,124 @@ static void take_off(struct waiter *w)
 }
 
 /* The first waiter that cannot be waited for ends the park, if nobody else has; the reason, or 0. */
+/* Of S's waiters that are still parked the first for each of EVENTS, or ALL that want any. */
+static void wake_locked(struct slot *s, uint32_t events, bool all, struct gqueue *ready)
+{
+	for (struct waiter *w = s->head, *next; w && events; w = next) {
+		struct g *g = w->g;
+		uint64_t seq = w->seq;
+		uint32_t wants = w->events;
+
+		next = w->next;
+		if (!all && !(wants & events))
+			continue;
+		/* Off the list first: once claimed, the G may run and W be gone. */
+		remove_locked(s, w);
+		if (park_claim(g, seq, 0)) {
+			gqueue_push(ready, g);
+			if (!all)
+				events &= ~wants;
+		}
+	}
+}
+
+/* Can who waits in S do without epoll for now? Then the P is to remember FD. */
+static bool lazy_locked(const struct slot *s, const struct g *g)
+{
+	const struct m *m = g->m;
+
+	return s->hinted && !s->armed && m->p && !m->locked_g && !atomic_load(&g->own_m) &&
+	       atomic_load_explicit(&m->p->runq.next, memory_order_relaxed);
+}
+
+static void remember(struct p *p, int fd)
+{
+	uint32_t n = atomic_load_explicit(&p->n_lazy, memory_order_relaxed);
+
+	if (atomic_load_explicit(&p->lazy, memory_order_relaxed) != (uint32_t)fd + 1)
+		netpoll_arm_lazy(p);
+	atomic_store(&p->lazy, (uint32_t)fd + 1);
+	atomic_store_explicit(&p->n_lazy, n + 1, memory_order_relaxed);
+}
+
+void netpoll_arm_lazy(struct p *p)
+{
+	uint32_t owed = atomic_load(&p->lazy) ? atomic_exchange(&p->lazy, 0) : 0;
+	struct slot *s = owed ? slot_of((int)owed - 1, false) : NULL;
+	struct gqueue ready = {0};
+
+	if (!s)
+		return;
+	lock_acquire(&s->lock);
+	if (s->head && !s->armed && raw_failed(arm_locked(s, (int)owed - 1)))
+		wake_locked(s, ~0u, true, &ready);
+	lock_release(&s->lock);
+	sched_ready_all(&ready);
+}
+
+void netpoll_wrote(struct g *g, int fd)
+{
+	struct slot *from = slot_of(fd, false), *s;
+	struct g *reader = NULL;
+	uint32_t peer;
+
+	if (g->m->p)
+		g->m->p->wrote = (uint32_t)fd + 1;
+	peer = from ? from->peer : 0;
+	s = peer ? slot_of((int)peer - 1, false) : NULL;
+	if (!s)
+		return;
+	lock_acquire(&s->lock);
+	s->hinted = (uint32_t)fd + 1;
+	for (struct waiter *w = s->head, *next; w && !reader; w = next) {
+		uint64_t seq = w->seq;
+
+		next = w->next;
+		if (!(w->events & EPOLLIN))
+			continue;
+		/* As in wake_locked(). */
+		reader = w->g;
+		remove_locked(s, w);
+		if (!park_claim(reader, seq, 0))
+			reader = NULL;
+	}
+	/* He may leave something for the others. */
+	if (s->head && !s->armed)
+		arm_locked(s, (int)peer - 1);
+	lock_release(&s->lock);
+	if (reader)
+		sched_ready(reader);
+}
+
+void netpoll_learn(struct p *p, int fd)
+{
+	struct slot *s = p->wrote ? slot_of((int)p->wrote - 1, true) : NULL;
+
+	if (s && fd >= 0)
+		s->peer = (uint32_t)fd + 1;
+	p->wrote = 0;
+}
+
+void netpoll_in_vain(int fd)
+{
+	struct slot *s = slot_of(fd, false), *from;
+
+	if (!s || !s->hinted)
+		return;
+	lock_acquire(&s->lock);
+	from = s->hinted ? slot_of((int)s->hinted - 1, false) : NULL;
+	s->hinted = 0;
+	lock_release(&s->lock);
+	if (from)
+		from->peer = 0;
+}
+
 static long enter_all(struct waiter *w, int n, const struct netpoll_want *want, bool trust, struct g *g,
 		      uint64_t seq)
 {
 	for (int i = 0; i < n; i++) {
 		struct slot *s = slot_of(want[i].fd, true);
+		bool lazy;
 		long r;
 
 		w[i] = (struct waiter){.g = g, .seq = seq, .fd = want[i].fd, .movable = n == 1,
@@ -350,10 +473,13 @@ static long enter_all(struct waiter *w, int n, const struct netpoll_want *want, 
 			return -ENOMEM;
 		lock_acquire(&s->lock);
 		insert_locked(s, &w[i]);
-		r = trust && armed_locked(s, &w[i]) ? 0 : arm_locked(s, want[i].fd);
+		lazy = n == 1 && lazy_locked(s, g);
+		r = lazy || (trust && armed_locked(s, &w[i])) ? 0 : arm_locked(s, want[i].fd);
 		if (r)
 			remove_locked(s, &w[i]);
 		lock_release(&s->lock);
+		if (lazy)
+			remember(g->m->p, want[i].fd);
 		if (r)
 			return r;
 	}
@@ -432,27 +558,6 @@ void netpoll_drop(int fd)
 
 /* ---- polling -------------------------------------------------------------------------------- */
 
-/* Of S's waiters that are still parked the first for each of EVENTS, or ALL that want any. */
-static void wake_locked(struct slot *s, uint32_t events, bool all, struct gqueue *ready)
-{
-	for (struct waiter *w = s->head, *next; w && events; w = next) {
-		struct g *g = w->g;
-		uint64_t seq = w->seq;
-		uint32_t wants = w->events;
-
-		next = w->next;
-		if (!all && !(wants & events))
-			continue;
-		/* Off the list first: once claimed, the G may run and W be gone. */
-		remove_locked(s, w);
-		if (park_claim(g, seq, 0)) {
-			gqueue_push(ready, g);
-			if (!all)
-				events &= ~wants;
-		}
-	}
-}
-
 static void event(int fd, uint32_t events, struct gqueue *ready)
 {
 	struct slot *s = slot_of(fd, false);
@@ -485,11 +590,11 @@ static void revive(int e)
 	netpoll_range(0, SLOTS - 1, netpoll_closed);
 }
 
-void netpoll_poll(int64_t timeout, struct gqueue *ready)
+int netpoll_poll(int64_t timeout, struct gqueue *ready)
 {
 	struct epoll_event ev[EVENTS];
 	struct timespec ts, *limit = NULL;
-	int e = atomic_load(&epfd);
+	int only = -1, e = atomic_load(&epfd);
 	long n;
 
 	if (timeout > 0) {
@@ -513,6 +618,9 @@ void netpoll_poll(int64_t timeout, struct gqueue *ready)
 		else if (timeout)
 			raw3(SYS_read, atomic_load(&evfd), &drained, sizeof drained);
 	}
+	if (n == 1 && ev[0].data.u64 != UINT32_MAX)
+		only = (int)ev[0].data.u64;
+	return only;
 }
 
 void netpoll_break(void)
@@ -574,13 +682,14 @@ void netpoll_closed(int fd)
 	struct gqueue ready = {0};
 
 	forget_kind(fd);
-	if (!s || (!netpoll_waiters() && !s->armed))
+	if (!s || (!netpoll_waiters() && !s->armed && !s->peer && !s->hinted))
 		return;
 	lock_acquire(&s->lock);
 	if (!s->held) {
 		wake_locked(s, ~0u, true, &ready);
 		s->known = false;
 		s->armed = 0;
+		s->peer = s->hinted = 0;
 	}
 	lock_release(&s->lock);
 	sched_ready_all(&ready);

@@ -4,6 +4,10 @@
  *
  * What it knows of a descriptor is a hint: the kernel is asked again at each wait, so a number that
  * was closed and used again behind our back costs time, never a wrong answer.
+ *
+ * A call that was tried, and whose number another closes and uses again before it waits, waits for the new file.
+ * The try has changed nothing, so this is as if the call had begun later, which no thread can tell: none sees
+ * when another enters the kernel.
  */
 #ifndef GOTHREADS_NETPOLL_H
 #define GOTHREADS_NETPOLL_H
@@ -44,8 +48,18 @@ uint32_t netpoll_waiters(void);
 bool netpoll_started(void);
 
 /* Appends to READY the Gs whose descriptors are ready, all claimed, waiting up to TIMEOUT ns for the
- * first (0: not at all, negative: without limit), for netpoll_break() or for a signal. Anywhere. */
-void netpoll_poll(int64_t timeout, struct gqueue *ready);
+ * first (0: not at all, negative: without limit), for netpoll_break() or for a signal. Returns the
+ * descriptor if it was a single one, else -1. Anywhere. */
+int netpoll_poll(int64_t timeout, struct gqueue *ready);
+
+/* G has written to FD: if it is known who reads that, let him look. In the scheduler. */
+void netpoll_wrote(struct g *g, int fd);
+/* Nothing has happened on P since its G wrote, and then FD became ready. */
+void netpoll_learn(struct p *p, int fd);
+/* Who waited for FD and was to look found nothing. */
+void netpoll_in_vain(int fd);
+/* What P's Gs wait for and the poller was not told. Anywhere. */
+void netpoll_arm_lazy(struct p *p);
 
 /* Ends a netpoll_poll() that waits, now or soon. Anywhere, in a handler too. */
 void netpoll_break(void);

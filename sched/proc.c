@@ -521,6 +521,7 @@ static bool keeper_needed(void)
 /* P has lost its M: to another one if there is work, else to the idle list. */
 void sched_handoff_p(struct p *p)
 {
+	netpoll_arm_lazy(p);
 	if (!runq_empty(&p->runq) || atomic_load(&sched.n_global) != 0) {
 		start_m(p, false);
 		return;
@@ -949,7 +950,8 @@ static struct g *find_runnable(struct m *m)
 		if (!g && netpoll_waiters()) {
 			struct gqueue ready = {0};
 
-			netpoll_poll(0, &ready);
+			netpoll_arm_lazy(p);
+			netpoll_learn(p, netpoll_poll(0, &ready));
 			g = gqueue_pop(&ready);
 			for (struct g *more; (more = gqueue_pop(&ready));)
 				enqueue(p, more, false);

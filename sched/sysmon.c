@@ -295,6 +295,25 @@ static void trim(void)
 		stack_trim();
 }
 
+/* What a P has not told the poller, for its G was to talk to the next, and then did something else. */
+static bool arm_lazies(void)
+{
+	bool some = false;
+
+	for (uint32_t i = 0; i < sched.n_procs; i++) {
+		struct p *p = &sched.ps[i];
+		uint32_t n = atomic_load(&p->n_lazy);
+
+		if (!atomic_load(&p->lazy))
+			continue;
+		some = true;
+		if (n == p->seen_lazy)
+			netpoll_arm_lazy(p);
+		p->seen_lazy = n;
+	}
+	return some;
+}
+
 /* When there is something to do beside the Ps: CLOCK_MONOTONIC ns, INT64_MAX for never. */
 static int64_t due_next(void)
 {
@@ -372,7 +391,7 @@ static void loop(void *arg)
 	int64_t pause = PAUSE_MIN, sleep = pause, idle = 0;
 
 	int64_t again;
-	bool busy, soon, lacking;
+	bool busy, soon, lacking, armed;
 
 	sig_kicks_only(arg);
 	raw6(SYS_prctl, PR_SET_TIMERSLACK, 1000, 0, 0, 0, 0); /* ns; the default is 50 us */
@@ -388,6 +407,7 @@ static void loop(void *arg)
 		}
 		report();
 		trim();
+		armed = arm_lazies();
 		/* Nobody else may look whose descriptors are ready. */
 		if (netpoll_waiters() && !atomic_load(&sched.timer_m) &&
 		    (lacking || atomic_load(&sched.n_idle_ps) != sched.n_procs)) {
@@ -405,7 +425,7 @@ static void loop(void *arg)
 			sched_wake_p();
 		}
 		again = stall_or_preempt();
-		busy = atomic_exchange(&sched.sparing, false) || mixed();
+		busy = atomic_exchange(&sched.sparing, false) || mixed() || armed;
 		if (atomic_load(&sched.n_stalled))
 			recall();
 		if (lacking)

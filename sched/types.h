@@ -205,6 +205,11 @@ struct p {
 	_Atomic int32_t charge;	       /* ns that its G has computed, which is to give way [any] */
 	_Atomic bool waking;	       /* its M is about to wake another [own] */
 	bool spared;		       /* nobody was woken for its next G, some time ago [own] */
+	/* a descriptor, and one, that a G of this P waits for and that the poller does not know yet [any]; how many
+	 * there were [own] (netpoll.c) */
+	_Atomic uint32_t lazy, n_lazy;
+	uint32_t wrote;		       /* a descriptor, and one, that its Gs last wrote to [own] */
+	uint32_t seen_lazy;	       /* [sysmon] */
 	struct m *m;		       /* that holds it [own], kept through SYSCALL */
 	struct p *link;		       /* idle list [sched.lock] */
 	struct g *free_gs;	       /* dead Gs to reuse [own] */
