@@ -110,12 +110,16 @@ static bool find(struct g *self, const char *user, struct task_path *t)
 	return t->g && (!*s || *s == '/');
 }
 
-/* The kernel's thread that stands for G where SELF asks. */
-static int32_t stand_in(const struct g *self, const struct g *g)
+/* The kernel's thread that stands for T's where SELF asks. Main's name is that of the process. */
+static int32_t stand_in(const struct g *self, const struct task_path *t)
 {
-	const struct m *own = atomic_load(&g->own_m);
-	int32_t tid = g == self ? (int32_t)raw0(SYS_gettid) : own ? own->tid : -1;
+	const struct m *own = atomic_load(&t->g->own_m);
+	int32_t tid = -1;
 
+	if (t->g == self && !(t->g->main && is(t->rest, "/comm")))
+		tid = (int32_t)raw0(SYS_gettid);
+	else if (t->g != self && own)
+		tid = own->tid;
 	return tid > 0 ? tid : (int32_t)raw0(SYS_getpid);
 }
 
@@ -128,7 +132,7 @@ static void lead(const struct g *self, const struct task_path *t, char path[PATH
 	if (t->process)
 		print_add(&p, "/proc/self%s%c", t->rest, 0);
 	else
-		print_add(&p, "/proc/self/task/%d%s%c", stand_in(self, t->g), t->rest, 0);
+		print_add(&p, "/proc/self/task/%d%s%c", stand_in(self, t), t->rest, 0);
 	s->arg[n] = (long)path;
 }
 

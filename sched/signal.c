@@ -247,6 +247,11 @@ static struct g *find_runner(uint64_t bit)
 	return NULL;
 }
 
+static bool of_file(const siginfo_t *info)
+{
+	return (info->si_signo == SIGIO || info->si_signo > SIG_SETXID) && info->si_code > 0;
+}
+
 /* Who shall take INFO, a signal of the process that was noted on M. A timer's goes, as in the kernel, to the
  * thread that it found running; those that tell how CPU time passes (profilers use them) to nobody else. A
  * file's may be meant for the G that M was made for (F_SETOWN_EX). */
@@ -254,10 +259,9 @@ static struct g *find_taker_of(const struct m *m, const siginfo_t *info)
 {
 	const int sig = info->si_signo;
 	const bool spent = info->si_code == SI_KERNEL && (sig == SIGPROF || sig == SIGVTALRM);
-	const bool file = (sig == SIGIO || sig > SIG_SETXID) && info->si_code > 0;
 	struct g *g = NULL;
 
-	if (file)
+	if (of_file(info))
 		g = m->locked_g;
 	else if (spent || info->si_code == SI_TIMER)
 		g = atomic_load(&m->curg);
@@ -441,7 +445,8 @@ static void post(struct m *m, const siginfo_t *info)
 		lock_release(&sig_lock);
 		return;
 	}
-	sigpend_put(&process_pending, info);
+	/* What is a file's, and is meant for a thread, no other may take. */
+	sigpend_put(to && to == m->locked_g && of_file(info) ? &to->pending : &process_pending, info);
 	lock_release(&sig_lock);
 	/* Looked for again: a G that changes its mask does so first, and then looks at what is pending. */
 	atomic_thread_fence(memory_order_seq_cst);
