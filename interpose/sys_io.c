@@ -61,14 +61,9 @@ static bool cut_unseen(long fd)
 	return raw3(SYS_poll, &p, 1, 0) == 0;
 }
 
-/* Not so with MSG_DONTWAIT. */
+/* Not where time may have run out. */
 static bool may_go_on(const struct seam *s)
 {
-	if ((s->nr == __NR_sendto || s->nr == __NR_recvfrom) && (s->arg[3] & MSG_DONTWAIT))
-		return false;
-	if ((s->nr == __NR_sendmsg || s->nr == __NR_recvmsg) && (s->arg[2] & MSG_DONTWAIT))
-		return false;
-	/* Nor where time may have run out. */
 	return cut_unseen(s->arg[0]) && !limit_of_socket(s, table_row(s->nr));
 }
 
@@ -210,9 +205,20 @@ long sys_getrandom(struct g *g, struct seam *s)
 	}
 }
 
+/* The call in S has said itself that it is not to wait: nothing needs to be asked before, nothing to follow. */
+static long at_once(struct g *g, const struct seam *s)
+{
+	long r;
+
+	sched_enter_syscall(g);
+	r = seam_raw(s);
+	sched_exit_syscall(g);
+	return r;
+}
+
 long sys_sendto(struct g *g, struct seam *s)
 {
-	return all_of_it(g, s);
+	return s->arg[3] & MSG_DONTWAIT ? at_once(g, s) : all_of_it(g, s);
 }
 
 long sys_writev(struct g *g, struct seam *s)
@@ -240,6 +246,8 @@ static bool waits_for_all(const struct seam *s, long flags)
 
 long sys_recvfrom(struct g *g, struct seam *s)
 {
+	if (s->arg[3] & MSG_DONTWAIT)
+		return at_once(g, s);
 	return waits_for_all(s, s->arg[3]) ? all_of_it(g, s)
 					   : seam_call(g, s, table_row(s->nr)->flags);
 }
@@ -264,6 +272,8 @@ static long message(struct g *g, struct seam *s, long nr)
 
 long sys_sendmsg(struct g *g, struct seam *s)
 {
+	if (s->arg[2] & MSG_DONTWAIT)
+		return at_once(g, s);
 	return message(g, s, __NR_sendto);
 }
 
@@ -272,6 +282,8 @@ long sys_recvmsg(struct g *g, struct seam *s)
 {
 	struct msghdr m;
 
+	if (s->arg[2] & MSG_DONTWAIT)
+		return at_once(g, s);
 	if (waits_for_all(s, s->arg[2]) && arch_copy_user(&m, (void *)s->arg[1], sizeof m) == 0 &&
 	    !m.msg_control)
 		return message(g, s, __NR_recvfrom);
