@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The watcher. As Go's: it looks every 20 us while it finds something to do, and after 50 looks in
- * vain doubles the pause up to 10 ms. When all Ps have been idle for some looks, it sleeps until somebody
+ * vain doubles the pause up to 10 ms; at once, where a P is idle and nothing waits to run, for what comes
+ * then finds that P without the watcher, and a look may cost more than the pause before it. When all Ps have been idle for some looks, it sleeps until somebody
  * works again: not at once, for to be woken costs those who work more than a look, and a program whose
  * Gs wait in the kernel in turns is idle between any two calls.
  */
@@ -433,7 +434,8 @@ static void loop(void *arg)
 		if (retake(pause >= PAUSE_MAX)) {
 			vain = 0;
 			pause = PAUSE_MIN;
-		} else if (++vain > VAIN_LOOKS && pause < PAUSE_MAX) {
+		} else if ((++vain > VAIN_LOOKS || (!busy && atomic_load(&sched.n_idle_ps) != 0)) &&
+			   pause < PAUSE_MAX) {
 			pause *= 2;
 		}
 		if ((busy || idle) && pause > PAUSE_BUSY)
