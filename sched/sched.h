@@ -68,10 +68,10 @@ static inline void sched_leave(struct g *g)
 void sched_start(struct g *g);
 /* Give the P to others that are runnable; G goes behind those of its P. False if there are none. */
 bool sched_yield_g(struct g *g);
-/* G has used up its slice: to the end of the global queue, so that no P keeps more than its share of
- * those that compute. */
+/* G has been told to give way: to the end of the global queue, so that no P keeps more than its share of
+ * those that compute; to its front, if that was for one that was woken (preempt.h). */
 void sched_preempt_g(struct g *g);
-/* G has just made others ready: let them run first if G has run for a millisecond or more since it
+/* G has just made others ready: let them run first if G has run for a granule (preempt.h) or more since it
  * last waited for something, as the kernel's wake-up preemption would. */
 void sched_yield_woken(struct g *g);
 /* Do Ps besides the caller's have an M? A guess. */

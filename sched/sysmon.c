@@ -5,6 +5,9 @@
  * then finds that P without the watcher, and a look may cost more than the pause before it. When all Ps have been idle for some looks, it sleeps until somebody
  * works again: not at once, for to be woken costs those who work more than a look, and a program whose
  * Gs wait in the kernel in turns is idle between any two calls.
+ *
+ * While all Ps work and nobody else does, it sleeps in the poller until a descriptor is ready, a sleeper due or a
+ * slice over, whichever is first; who adds a deadline before that, and then computes, wakes it (B8).
  */
 #include "sched/sysmon.h"
 
