@@ -52,7 +52,7 @@ static void put(int i, uint32_t *addr, uint32_t bitset, bool pi)
 /* Which waiter was woken next: its number, -1 when none. */
 static int woken(void)
 {
-	struct g *g = gqueue_pop(&sched.globq);
+	struct g *g = gqueue_pop(&sched.wokenq);
 
 	for (int i = 0; g && i < (int)(sizeof(fake) / sizeof(fake[0])); i++)
 		if (fake[i].g == g)
