@@ -14,7 +14,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-enum { THREADS = 12, USER = 61234 };
+enum { THREADS = 12, USERS = 100000 };
 
 static int file;
 static char path[] = "/tmp/limit_nproc.XXXXXX";
@@ -37,7 +37,8 @@ static int run(void)
 	struct rlimit lim = { THREADS + 1, THREADS + 1 };
 	pthread_t t[THREADS];
 
-	CHECK(setuid(USER) == 0);
+	/* A user that nobody else is, not even another run of this. */
+	CHECK(setuid((uid_t)(USERS + getpid())) == 0);
 	CHECK(setrlimit(RLIMIT_NPROC, &lim) == 0);
 	CHECK(flock(file, LOCK_EX) == 0);
 	for (int i = 0; i < THREADS; i++)
