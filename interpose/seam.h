@@ -129,7 +129,7 @@ void sys_timer_forked(void);
 seam_body sys_mprotect, sys_munmap, sys_madvise, sys_pkey_mprotect, sys_mlock, sys_mlockall,
 	sys_prlimit64;
 
-seam_body sys_mmsg, sys_splice, sys_vmsplice, sys_sendfile, sys_mq_wait, sys_setsockopt;
+seam_body sys_mmsg, sys_splice, sys_vmsplice, sys_sendfile, sys_mq_timedsend, sys_setsockopt;
 
 seam_body sys_signalfd, sys_signalfd4, sys_timer_delete,
 	sys_kill, sys_rt_sigqueueinfo, sys_writev, sys_sendmsg, sys_recvmsg, sys_recvfrom;

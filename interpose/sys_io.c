@@ -456,10 +456,10 @@ long sys_sendfile(struct g *g, struct seam *s)
 
 /* ---- message queues ------------------------------------------------------------------------- */
 
-/* mq_timedsend and mq_timedreceive: what is wrong with them must show before they wait. */
-long sys_mq_wait(struct g *g, struct seam *s)
+/* What is wrong with mq_timedsend must show before it waits. (Who waits to receive must do so in the kernel: a
+ * message that finds somebody there is not notified of.) */
+long sys_mq_timedsend(struct g *g, struct seam *s)
 {
-	const bool reads = s->nr == __NR_mq_timedreceive;
 	enum { PRIORITIES = 32768 };
 	struct mq_attr attr;
 	struct timespec now, until;
@@ -469,9 +469,8 @@ long sys_mq_wait(struct g *g, struct seam *s)
 	long r = 0;
 
 	if (raw3(SYS_mq_getsetattr, fd, NULL, &attr) == 0 &&
-	    (reads ? (unsigned long)s->arg[2] >= (unsigned long)attr.mq_msgsize
-		   : (unsigned long)s->arg[2] <= (unsigned long)attr.mq_msgsize &&
-			     (unsigned int)s->arg[3] < PRIORITIES)) {
+	    (unsigned long)s->arg[2] <= (unsigned long)attr.mq_msgsize &&
+	    (unsigned int)s->arg[3] < PRIORITIES) {
 		if (s->arg[4]) {
 			if (arch_copy_user(&until, (void *)s->arg[4], sizeof until) || until.tv_sec < 0 ||
 			    until.tv_nsec < 0 || until.tv_nsec >= 1000000000 || until.tv_sec > 1ll << 32)
@@ -480,7 +479,7 @@ long sys_mq_wait(struct g *g, struct seam *s)
 			deadline = raw_now() + (until.tv_sec - now.tv_sec) * 1000000000ll +
 				   (until.tv_nsec - now.tv_nsec);
 		}
-		r = wait_for_fd(g, &fd, reads ? POLLIN : POLLOUT, true, deadline);
+		r = wait_for_fd(g, &fd, POLLOUT, true, deadline);
 		t.arg[0] = fd;
 	}
 	if (!r)

@@ -3,7 +3,7 @@
  * io_parked - threads that wait in calls of many sorts get what they wait for, and with goroutines hold no
  * kernel thread each
  *
- * uses: read poll ppoll select pselect6 splice tee vmsplice sendfile recvfrom recvmmsg mq_timedreceive mq_timedsend
+ * uses: read poll ppoll select pselect6 splice tee vmsplice sendfile recvfrom recvmmsg mq_timedsend
  * limit: 120
  */
 #include "prog.h"
@@ -122,18 +122,6 @@ static void mq_make(int i)
 	if (in[i] < 0)
 		prog_skip("no message queues here");
 	CHECK(mq_unlink(names[i]) == 0);
-}
-
-static void mq_wait(int i)
-{
-	struct timespec late = clock_after(CLOCK_REALTIME, 100000);
-	char buf[8];
-
-	CHECK_ERRNO(mq_receive(in[i], buf, 1, NULL), EMSGSIZE);
-	if (i % 2)
-		CHECK(mq_receive(in[i], buf, sizeof buf, NULL) == 2 && memcmp(buf, "hi", 2) == 0);
-	else
-		CHECK(mq_timedreceive(in[i], buf, sizeof buf, NULL, &late) == 2);
 }
 
 static void mq_tell(int i)
@@ -351,7 +339,6 @@ static const struct sort {
 	{ "a line of a terminal", tty_make, read_line, say_twice },
 	{ "six bytes of a raw terminal", raw_make, read_line, say_twice },
 	{ "inotify", inotify_make, inotify_wait, inotify_tell },
-	{ "mq_receive", mq_make, mq_wait, mq_tell },
 	{ "mq_send", mq_full_make, mq_tell, mq_take },
 	{ "poll of many", set_make, poll_wait, say },
 	{ "select of many", set_make, select_wait, say },
