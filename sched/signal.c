@@ -235,13 +235,29 @@ static struct g *find_taker(uint64_t bit)
 	return NULL;
 }
 
-/* A G that runs, and takes BIT. */
-static struct g *find_runner(uint64_t bit)
+/* A G that runs, and takes BIT. BUSY: whether one that runs would, but for the handler of it that it is in. */
+static struct g *find_runner(uint64_t bit, bool *busy)
 {
+	*busy = false;
 	for (const struct m *m = sched.all_ms; m; m = m->all_link) {
 		struct g *g = atomic_load(&m->curg);
 
-		if (g && atomic_load(&g->status) == G_RUNNING && takes(g, bit))
+		if (!g || atomic_load(&g->status) != G_RUNNING)
+			continue;
+		if (takes(g, bit))
+			return g;
+		*busy |= (atomic_load(&g->handling) & bit) != 0;
+	}
+	return NULL;
+}
+
+/* A G that is about to run, and takes BIT. */
+static struct g *find_runnable(uint64_t bit)
+{
+	for (uint32_t i = 0; i < gtab_top(); i++) {
+		struct g *g = gtab_slot(i);
+
+		if (takes(g, bit) && atomic_load(&g->status) == G_RUNNABLE)
 			return g;
 	}
 	return NULL;
@@ -253,13 +269,15 @@ static bool of_file(const siginfo_t *info)
 }
 
 /* Who shall take INFO, a signal of the process that was noted on M. A timer's goes, as in the kernel, to the
- * thread that it found running; those that tell how CPU time passes (profilers use them) to nobody else. A
- * file's may be meant for the G that M was made for (F_SETOWN_EX). */
+ * thread that it found running; those that tell how CPU time passes (profilers use them) to one that runs, or
+ * is about to. If that is in its handler the next waits: the time may have passed in a kernel thread that is
+ * no G's, while G had no CPU. A file's may be meant for the G that M was made for (F_SETOWN_EX). */
 static struct g *find_taker_of(const struct m *m, const siginfo_t *info)
 {
 	const int sig = info->si_signo;
 	const bool spent = info->si_code == SI_KERNEL && (sig == SIGPROF || sig == SIGVTALRM);
 	struct g *g = NULL;
+	bool busy = false;
 
 	if (of_file(info))
 		g = m->locked_g;
@@ -268,8 +286,10 @@ static struct g *find_taker_of(const struct m *m, const siginfo_t *info)
 	if (g && !takes(g, BIT(sig)))
 		g = NULL;
 	if (!g && spent)
-		g = find_runner(BIT(sig));
-	return g ? g : find_taker(BIT(sig));
+		g = find_runner(BIT(sig), &busy);
+	if (!g && spent && !busy)
+		g = find_runnable(BIT(sig));
+	return g || busy ? g : find_taker(BIT(sig));
 }
 
 /* ---- signals that the kernel keeps ---------------------------------------------------------- */
@@ -497,6 +517,7 @@ static void change_mask(struct g *g, uint64_t mask)
 	uint64_t old = atomic_load_explicit(&g->sigmask, memory_order_relaxed);
 
 	atomic_store(&g->sigmask, mask);
+	atomic_store_explicit(&g->handling, atomic_load(&g->handling) & mask, memory_order_relaxed);
 	if (old & ~mask & atomic_load(&keeping))
 		take_back(g, old & ~mask);
 	if (pending(g) & ~mask)
@@ -619,6 +640,8 @@ static void inject(struct g *g, ucontext_t *uc, const siginfo_t *info)
 	if (!(a.flags & SA_NODEFER))
 		mask |= BIT(sig);
 	change_mask(g, mask);
+	if (!(a.flags & SA_NODEFER))
+		atomic_fetch_or(&g->handling, BIT(sig));
 	/* One more: it comes when the handler has just begun, as the kernel would stack them. */
 	if (sig_deliverable(g))
 		sig_kick(g->m, false);

@@ -158,6 +158,7 @@ struct g {
 
 	/* signals [own] unless said otherwise */
 	_Atomic uint64_t sigmask; /* read by senders */
+	_Atomic uint64_t handling; /* those of it that are blocked because their handlers run [own], read by senders */
 	uint64_t sigsaved;	  /* mask to restore after sigsuspend and the like */
 	bool sigsaved_valid;
 	_Atomic uint64_t sigwait; /* set that it sigwaits for [any] */
