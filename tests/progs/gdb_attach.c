@@ -114,7 +114,8 @@ static char *run_gdb(pid_t pid)
 		       NULL);
 		_exit(127);
 	}
-	CHECK(gdb > 0 && waitpid(gdb, &status, 0) == gdb);
+	CHECK(gdb > 0);
+	CHECK(waitpid(gdb, &status, 0) == gdb);
 	if (status == 127 << 8)
 		return NULL;
 	n = pread(out, text, sizeof(text) - 1, 0);

@@ -14,7 +14,7 @@
 enum { TRIPS = 2000, ROUNDS = 20 };
 
 static int there[2], back[2];
-static _Atomic int heard, stop;
+static int heard, stop; /* by __atomic_ */
 
 static void put(int fd)
 {
