@@ -283,11 +283,11 @@ Test(proc, global_queue_is_not_starved)
 		atomic_store(&woken_at, 0);
 		harness_spawn(&x);
 		harness_until_parked(&x);
-		/* Outside the scheduler: the G goes into the global queue. */
+		/* Outside the scheduler: the G goes into the global queue, and may run at once, for one that
+		 * computes gives way to it. */
 		before = atomic_load(&sched.ps[0].tick);
 		CHECK(park_claim(x.g, atomic_load(&parked_seq), 5));
 		sched_ready(x.g);
-		CHECK(atomic_load(&sched.n_global) == 1);
 		while (!atomic_load(&woken_at))
 			g_yield();
 		CHECK(atomic_load(&woken_with) == 5);
