@@ -50,7 +50,8 @@ void *bench_join(pthread_t thread);
 /* calloc() or die; the caller frees. */
 void *bench_alloc(long count, size_t size);
 
-/* The kB of a "Key:   123 kB" line of /proc/self/status, or its plain number. */
+/* The kB of a "Key: 123 kB" line of /proc/PID/status, or its plain number, as another process reads it:
+ * what this one reads of its threads is about goroutines. */
 long bench_status(const char *key);
 
 /*

@@ -13,6 +13,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"runtime"
@@ -54,6 +55,8 @@ var rows = []row{
 	{"socketpair", rowSocketpair, 1000, 2},
 	{"cpu", rowCPU, 10, 4},
 	{"late", rowLate, 10, 8},
+	{"wakeup", rowWakeup, 10, 8},
+	{"spread", rowSpread, 5000, 64},
 	{"memory", rowMemory, 2000, 0},
 	{"pagetables", rowPagetables, 2000, 0},
 	{"tasks", rowTasks, 100, 0},
@@ -361,12 +364,18 @@ func talk(trips int, in, out [2]stream) float64 {
 	return took / float64(trips)
 }
 
-func rowPipe(n, _ int) float64 {
+// Two pipes between two: what each of them reads from, and writes to.
+func pipes() (in, out [2]stream) {
 	thereR, thereW, err := os.Pipe()
 	must(err)
 	backR, backW, err := os.Pipe()
 	must(err)
-	return talk(n, [2]stream{backR, thereR}, [2]stream{thereW, backW})
+	return [2]stream{backR, thereR}, [2]stream{thereW, backW}
+}
+
+func rowPipe(n, _ int) float64 {
+	in, out := pipes()
+	return talk(n, in, out)
 }
 
 func rowSocketpair(n, _ int) float64 {
@@ -399,23 +408,75 @@ func rowCPU(n, size int) float64 {
 	return took / float64(n)
 }
 
-func rowLate(n, size int) float64 {
+// The median of what one gives n times, while size goroutines spin.
+func amongSpinners(n, size int, one func() float64) float64 {
 	var stop int32
 	t := startTeam(size, func(int) {
 		for atomic.LoadInt32(&stop) == 0 {
 		}
 	})
 	close(t.gate)
-	late := make([]float64, n)
-	for i := range late {
-		start := time.Now()
-		time.Sleep(time.Millisecond)
-		late[i] = since(start) - 1e6
+	took := make([]float64, n)
+	for i := range took {
+		took[i] = one()
 	}
 	atomic.StoreInt32(&stop, 1)
 	t.done.Wait()
-	sort.Float64s(late)
-	return late[n/2]
+	sort.Float64s(took)
+	return took[n/2]
+}
+
+func rowLate(n, size int) float64 {
+	return amongSpinners(n, size, func() float64 {
+		start := time.Now()
+		time.Sleep(time.Millisecond)
+		return since(start) - 1e6
+	})
+}
+
+func rowWakeup(n, size int) float64 {
+	in, out := pipes()
+	go func() {
+		b := make([]byte, 1)
+		for {
+			_, err := in[1].Read(b)
+			must(err)
+			_, err = out[1].Write(b)
+			must(err)
+		}
+	}()
+	return amongSpinners(n, size, func() float64 {
+		b := make([]byte, 1)
+		start := time.Now()
+		_, err := out[0].Write(b)
+		must(err)
+		_, err = in[0].Read(b)
+		must(err)
+		return since(start)
+	})
+}
+
+func rowSpread(n, size int) float64 {
+	const line = 8
+	var stop int32
+	counts := make([]int64, size*line)
+	t := startTeam(size, func(me int) {
+		for atomic.LoadInt32(&stop) == 0 {
+			atomic.AddInt64(&counts[me*line], 1)
+		}
+	})
+	close(t.gate)
+	time.Sleep(time.Duration(n) * time.Millisecond)
+	atomic.StoreInt32(&stop, 1)
+	t.done.Wait()
+	var sum, worst float64
+	for me := 0; me < size; me++ {
+		sum += float64(counts[me*line])
+	}
+	for me := 0; me < size; me++ {
+		worst = math.Max(worst, math.Abs(float64(counts[me*line])*float64(size)/sum-1))
+	}
+	return 100 * worst
 }
 
 // The number of a "Key: 123" line of /proc/self/status.

@@ -133,7 +133,7 @@ static void no_work(struct bench_worker *worker)
 	(void)worker;
 }
 
-/* The growth of a number of /proc/self/status by n threads waiting at a gate. */
+/* The growth of a number of /proc/PID/status by n threads waiting at a gate. */
 static long parked_growth(long n, const char *key)
 {
 	struct bench_team team;
