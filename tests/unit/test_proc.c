@@ -14,6 +14,7 @@
 
 #include "harness.h"
 #include "sched/gtab.h"
+#include "sched/preempt.h"
 #include "sched/runq.h"
 #include "sched/timer.h"
 
@@ -215,11 +216,19 @@ static void take_turns(void *arg)
 	}
 }
 
+/* Before harness_start(): who computes is not made to give way, which only a watch of who runs when
+ * would notice. */
+static void nobody_gives_way(void)
+{
+	preempt_init(false, 1000 * 1000);
+}
+
 Test(proc, yield_goes_round)
 {
 	static struct harness_g h[CIRCLE];
 	bool seen[CIRCLE] = { false };
 
+	nobody_gives_way();
 	harness_start(1);
 	spawn_all(h, CIRCLE, take_turns, NULL);
 	join_all(h, CIRCLE);
@@ -275,19 +284,22 @@ Test(proc, global_queue_is_not_starved)
 	static struct harness_g busy[2];
 	struct harness_g x = { .fn = park_once };
 
+	nobody_gives_way();
 	harness_start(1);
 	spawn_all(busy, 2, yield_until_stop, NULL);
 	for (int i = 0; i < 200; i++) {
-		uint32_t before;
+		uint32_t before, queued;
 
 		atomic_store(&woken_at, 0);
 		harness_spawn(&x);
 		harness_until_parked(&x);
-		/* Outside the scheduler: the G goes into the global queue, and may run at once, for one that
-		 * computes gives way to it. */
+		/* Outside the scheduler: the G goes into the global queue, where one whose slice was over
+		 * may be as well. */
 		before = atomic_load(&sched.ps[0].tick);
+		queued = atomic_load(&sched.n_global);
 		CHECK(park_claim(x.g, atomic_load(&parked_seq), 5));
 		sched_ready(x.g);
+		CHECK(atomic_load(&sched.n_global) == queued + 1);
 		while (!atomic_load(&woken_at))
 			g_yield();
 		CHECK(atomic_load(&woken_with) == 5);
