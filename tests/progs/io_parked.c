@@ -361,27 +361,6 @@ static void *waiter(void *arg)
 	return arg;
 }
 
-/* With goroutines kernel threads stay once they are there: how many were needed shows also afterwards. */
-static bool few_threads(void)
-{
-	const char *preload = getenv("LD_PRELOAD");
-	char line[128];
-	int n = 0;
-	FILE *f;
-
-	if (!preload || !strstr(preload, "gothreads"))
-		return true;
-	f = fopen("/proc/self/status", "re");
-	CHECK(f);
-	while (fgets(line, sizeof line, f))
-		if (sscanf(line, "Threads: %d", &n) == 1)
-			break;
-	fclose(f);
-	if (n > FEW)
-		fprintf(stderr, "%s: %d kernel threads\n", sort->name, n);
-	return n && n <= FEW;
-}
-
 int main(void)
 {
 	char name[] = "/tmp/parked.XXXXXX";
@@ -408,7 +387,7 @@ int main(void)
 			sort->tell(i);
 		for (intptr_t i = 0; i < N; i++)
 			CHECK(thread_join(t[i]) == (void *)i);
-		CHECK(few_threads());
+		CHECK(few_kernel_threads(FEW));
 		printf("%s\n", sort->name);
 	}
 	return 0;
