@@ -2,8 +2,8 @@
 /*
  * watched - for tests/watch.c: threads that wait in different ways until its input ends
  *
- * With a number, that many threads that compute. Says "ready" once all have begun; the runner looks at what the library prints about them, then ends
- * the input and gets "bye".
+ * With a number, that many threads that compute. Says "ready" once all have begun; the runner looks at
+ * what the library prints about them, then ends the input and gets "bye".
  */
 #include "prog.h"
 
