@@ -41,7 +41,8 @@ static const char *flags_text(unsigned char flags, char buf[64])
 		unsigned char bit;
 		const char *name;
 	} names[] = {
-		{ INTR, "intr" }, { RESTART, "restart" }, { SOTIMEO, "sotimeo" }, { NONG, "nong" }
+		{ INTR, "intr" },   { RESTART, "restart" }, { SOTIMEO, "sotimeo" }, { NONG, "nong" },
+		{ READS, "reads" }, { WRITES, "writes" },   { WAITS, "waits" },
 	};
 
 	strcpy(buf, "-");
@@ -62,7 +63,7 @@ static void list(void)
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		const struct row *r = table_row(numbers[i]);
 
-		printf("%-23s %-8s %-20s %s\n", r->name, class_name(r->class),
+		printf("%-23s %-8s %-26s %s\n", r->name, class_name(r->class),
 		       flags_text(r->flags, flags), r->note);
 	}
 }

@@ -231,7 +231,7 @@ Test(cli, lists_the_system_calls)
 	struct run run = RUN("list");
 
 	assert_exit(run, 0);
-	cr_assert(strstr(run.out, "read                    poll     intr,restart,sotimeo "));
+	cr_assert(strstr(run.out, "read                    poll     intr,restart,sotimeo,reads "));
 	cr_assert(strstr(run.out, "\ngetpid                  pass     -   "));
 	cr_assert(strstr(run.out, "\nfutex                   kernel   intr,restart"));
 	cr_assert_str_empty(run.err);
