@@ -195,21 +195,41 @@ static long wait_ready(struct g *g, const struct seam *s, const struct row *row,
 	return r;
 }
 
+/* Does call NR ask whether descriptors are ready, so that one of them may be a signalfd? */
+static bool asks_for_ready(long nr)
+{
+	switch (nr) {
+	case __NR_poll:
+	case __NR_ppoll:
+	case __NR_select:
+	case __NR_pselect6:
+	case __NR_epoll_wait:
+	case __NR_epoll_pwait:
+	case __NR_epoll_pwait2:
+		return true;
+	}
+	return false;
+}
+
 /* The raw call. */
 static long make(struct g *g, struct seam *s, int flags, bool block, struct seam_way *way)
 {
+	uint64_t lent = 0;
 	long r;
 
 	if (block)
 		sched_block_syscall(g);
 	else
 		sched_enter_syscall(g);
+	if (asks_for_ready(s->nr))
+		lent = sig_lend(g);
 	if (s->nr == __NR_connect && way->since)
 		atomic_store_explicit(&g->m->connects, true, memory_order_relaxed);
 	if (flags & INTR)
 		r = arch_syscall_intr(s->nr, s->arg, &g->m->attn);
 	else
 		r = seam_raw(s);
+	sig_unlend(g->m, lent);
 	/* Before G may come to another M. */
 	way->kicked = atomic_load(&g->m->attn);
 	if (s->nr == __NR_connect)
@@ -237,6 +257,8 @@ long seam_call_way(struct g *g, struct seam *s, int flags, struct seam_way *way)
 		/* Told while it was not on an M: the call looks at the M's attn alone. */
 		if ((flags & INTR) && atomic_load(&g->attn))
 			atomic_fetch_or(&g->m->attn, ATTN_SIGNAL);
+		if (row && (row->flags & READS) && sig_shown(g) && seam_signalfd_read(g, &t, &r))
+			break;
 		end = wait_for(g, &t, row, way, &r);
 		if (end == END_DONE)
 			break;

@@ -92,6 +92,9 @@ long seam_make_stack(struct g *g, const struct seam *s);
 /* A thread is about to be made with the TLS at TLS: what seam_make_stack() gave G is in use. */
 void seam_stack_made(struct g *g, uintptr_t tls);
 
+/* Does S read a signalfd that shows signals of G's own? Then it is done, and *R its result. */
+bool seam_signalfd_read(struct g *g, const struct seam *s, long *r);
+
 /* timer_create(2) on a clock that the kernel knows; the signal may be for a G. */
 long seam_timer_event(struct seam *s);
 /* Timer ID is no more. */

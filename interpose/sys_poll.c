@@ -57,17 +57,36 @@ static long sets_to_program(struct many *m)
 	return 0;
 }
 
-static long ask(struct many *m)
+/* Who asks an epoll set takes out what is not ready for him: the poller, which is no G, must not ask one while G's
+ * signals are lent. */
+static long ask_kernel(struct g *g, const struct seam *s)
+{
+	bool mine = (s->nr == __NR_epoll_wait || s->nr == __NR_epoll_pwait || s->nr == __NR_epoll_pwait2) &&
+		    sig_shown(g);
+	uint64_t lent;
+	long r;
+
+	if (mine)
+		netpoll_disarm((int)s->arg[0]);
+	lent = sig_lend(g);
+	r = seam_raw(s);
+	sig_unlend(g->m, lent);
+	if (mine)
+		netpoll_rearm((int)s->arg[0]);
+	return r;
+}
+
+static long ask(struct g *g, struct many *m)
 {
 	long r;
 
 	if (!m->sets)
-		return seam_raw(&m->ask);
+		return ask_kernel(g, &m->ask);
 	for (int i = 0; i < 3; i++) {
 		m->ask.arg[1 + i] = m->program->arg[1 + i] ? (long)m->out[i] : 0;
 		mem_copy(m->out[i], m->in[i], m->set_size);
 	}
-	r = seam_raw(&m->ask);
+	r = ask_kernel(g, &m->ask);
 	return r > 0 && sets_to_program(m) ? -EFAULT : r;
 }
 
@@ -103,7 +122,7 @@ static long wait_many(struct g *g, struct many *m)
 	for (unsigned round = 0;; round++) {
 		bool restart = false;
 
-		r = ask(m);
+		r = ask(g, m);
 		/* poll(2) says so though it was not to wait, if a kick comes just then. */
 		if (r == -EINTR) {
 			r = 0;

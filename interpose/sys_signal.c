@@ -240,27 +240,6 @@ long sys_sigaltstack(struct g *g, struct seam *s)
 	return r;
 }
 
-/* A signalfd reads the kernel's queue of the process. */
-static long signalfd(struct g *g, struct seam *s)
-{
-	uint64_t set;
-	long r = seam_raw(s);
-
-	if (!raw_failed(r) && arch_copy_user(&set, (void *)s->arg[1], sizeof set) == 0)
-		sig_mirror(g, set);
-	return r;
-}
-
-long sys_signalfd(struct g *g, struct seam *s)
-{
-	return signalfd(g, s);
-}
-
-long sys_signalfd4(struct g *g, struct seam *s)
-{
-	return signalfd(g, s);
-}
-
 /* The kernel's struct sigevent, whose end glibc's hides. */
 struct event {
 	union sigval value;

@@ -390,16 +390,9 @@ static void remember(struct p *p, int fd)
 void netpoll_arm_lazy(struct p *p)
 {
 	uint32_t owed = atomic_load(&p->lazy) ? atomic_exchange(&p->lazy, 0) : 0;
-	struct slot *s = owed ? slot_of((int)owed - 1, false) : NULL;
-	struct gqueue ready = {0};
 
-	if (!s)
-		return;
-	lock_acquire(&s->lock);
-	if (s->head && !s->armed && raw_failed(arm_locked(s, (int)owed - 1)))
-		wake_locked(s, ~0u, true, &ready);
-	lock_release(&s->lock);
-	sched_ready_all(&ready);
+	if (owed)
+		netpoll_rearm((int)owed - 1);
 }
 
 void netpoll_wrote(struct g *g, int fd)
@@ -504,7 +497,7 @@ static long wait_all(struct g *g, struct waiter *w, const struct netpoll_want *w
 	/* B5: the park is published, then signals are looked at; a sender does the reverse. */
 	if (failed && park_cancel(g, seq))
 		r = 0;
-	else if (!failed && sig_deliverable(g) && park_cancel(g, seq))
+	else if (!failed && (atomic_exchange(&g->sigshown, false) || sig_deliverable(g)) && park_cancel(g, seq))
 		r = -EINTR;
 	else
 		/* Failed, yet ended by another already: to be queued like all others, at once. */
@@ -540,6 +533,34 @@ long netpoll_wait_any(struct g *g, const struct netpoll_want *want, int n, int64
 	if (w != few)
 		mem_release(w, size);
 	return r;
+}
+
+void netpoll_disarm(int fd)
+{
+	struct slot *s = slot_of(fd, false);
+
+	if (!s)
+		return;
+	lock_acquire(&s->lock);
+	if (s->known)
+		raw4(SYS_epoll_ctl, atomic_load(&epfd), EPOLL_CTL_DEL, fd, NULL);
+	s->known = false;
+	s->armed = 0;
+	lock_release(&s->lock);
+}
+
+void netpoll_rearm(int fd)
+{
+	struct slot *s = slot_of(fd, false);
+	struct gqueue ready = {0};
+
+	if (!s)
+		return;
+	lock_acquire(&s->lock);
+	if (s->head && !s->armed && raw_failed(arm_locked(s, fd)))
+		wake_locked(s, ~0u, true, &ready);
+	lock_release(&s->lock);
+	sched_ready_all(&ready);
 }
 
 void netpoll_drop(int fd)

@@ -25,7 +25,7 @@ enum {
 /*
  * Park G until *FD may have one of EVENTS (POLLIN and the like; an error or a hang-up always counts), or
  * DEADLINE (CLOCK_MONOTONIC ns, INT64_MAX: none) has passed. In the scheduler. Returns 0: look again, it
- * may be so; -ETIMEDOUT; -EINTR: a signal can be delivered; or another error: the poller cannot wait
+ * may be so; -ETIMEDOUT; -EINTR: a signal can be delivered, or shown by a signalfd; or another error: the poller cannot wait
  * for this descriptor, block instead. When *FD has changed, the number was about to be closed: this
  * one is of the same file, and the caller's to give to netpoll_drop().
  */
@@ -40,6 +40,10 @@ struct netpoll_want {
 	short events;
 };
 long netpoll_wait_any(struct g *g, const struct netpoll_want *want, int n, int64_t deadline, bool trust);
+
+/* The poller does not ask FD from now on; until netpoll_rearm(), or until another G begins to wait for it. */
+void netpoll_disarm(int fd);
+void netpoll_rearm(int fd);
 
 /* Gs that wait. Anywhere. */
 uint32_t netpoll_waiters(void);

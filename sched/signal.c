@@ -192,8 +192,9 @@ long sig_kick(struct m *m, bool preempt)
 	return r;
 }
 
-/* G has something to look at: get it there from whatever it is doing. */
-static void notify(struct g *g)
+/* G has something to look at: get it there from whatever it is doing; IO_ONLY: unless it waits for other things
+ * than descriptors. */
+static void rouse(struct g *g, bool io_only)
 {
 	uint64_t seq;
 	struct m *m;
@@ -202,13 +203,18 @@ static void notify(struct g *g)
 	atomic_thread_fence(memory_order_seq_cst); /* B5: park, then look at attn (sig_wait, bodies) */
 	seq = atomic_load(&g->claim);
 	if (seq) {
-		if (park_claim(g, seq, -EINTR))
+		if ((!io_only || atomic_load(&g->wait_reason) == WAIT_IO) && park_claim(g, seq, -EINTR))
 			sched_ready(g);
 		return;
 	}
 	m = g->m;
 	if (g != self_g && m && atomic_load(&m->curg) == g)
 		sig_kick(m, false);
+}
+
+static void notify(struct g *g)
+{
+	rouse(g, false);
 }
 
 /* Does G take SIG now: by a handler, or because it sigwaits for it? */
@@ -403,11 +409,97 @@ static void keep(struct g *g, uint64_t set)
 		tell_ms(g->m);
 }
 
+/* ---- signals of one G that a signalfd shows -------------------------------------------------- */
+/*
+ * To the kernel a signalfd shows a thread what is pending for that thread, and for the process. What is
+ * pending for a G, no M has. So a G that reads a signalfd is given its own by us (sys_signalfd.c), and one that asks
+ * poll(2) or epoll lends its M what it has, for as long as the question takes: each such signal is sent to
+ * the M, which blocks it, and taken off again afterwards (sig_lend, sig_unlend). The kernel then says of every
+ * descriptor, and of every epoll set with one in it, what it would say to a thread.
+ *
+ * Of a signal that comes while G waits it is told: SIGSHOWN is set, then the park looked for; the
+ * park is published, then SIGSHOWN looked at (B5, netpoll.c).
+ */
+
+enum { LENT_CODE = -0x6c74 }; /* as CODE in sigremote.c: nobody else's */
+
+uint64_t sig_shown(const struct g *g)
+{
+	uint64_t set = atomic_load(&g->pending.set);
+
+	return set ? set & atomic_load(&g->sigmask) & atomic_load(&mirrored) : 0;
+}
+
+bool sig_take_shown(struct g *g, uint64_t set, siginfo_t *info)
+{
+	bool got;
+
+	lock_acquire(&sig_lock);
+	got = sigpend_take(&g->pending, set & sig_shown(g), info);
+	lock_release(&sig_lock);
+	return got;
+}
+
+/* One of G's own came, or became one that a signalfd shows. */
+static void show(struct g *g)
+{
+	atomic_store(&g->sigshown, true);
+	rouse(g, true);
+}
+
+uint64_t sig_lend(struct g *g)
+{
+	uint64_t set = sig_shown(g), lent = 0;
+	siginfo_t info = {.si_code = LENT_CODE};
+	struct m *m = g->m;
+
+	if (!set)
+		return 0;
+	atomic_store(&m->lent, set);
+	raw4(SYS_rt_sigprocmask, SIG_BLOCK, &set, NULL, 8);
+	for (int sig = 1; sig <= 64; sig++) {
+		info.si_signo = sig;
+		if ((set & BIT(sig)) && raw4(SYS_rt_tgsigqueueinfo, pid, m->tid, sig, &info) == 0)
+			lent |= BIT(sig);
+	}
+	return lent;
+}
+
+static void ring_put(struct m *m, const siginfo_t *info);
+static uint64_t resume_mask(const struct m *m);
+
+void sig_unlend(struct m *m, uint64_t lent)
+{
+	const struct timespec none = {0, 0};
+	siginfo_t info;
+	uint64_t mask;
+
+	if (!atomic_load(&m->lent))
+		return;
+	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &EVERYTHING, NULL, 8);
+	for (int sig = 1; sig <= 64; sig++) {
+		uint64_t bit = BIT(sig);
+
+		/* What a thread has itself comes first: another before ours is one that the kernel sent to it. */
+		while ((lent & bit) && raw4(SYS_rt_sigtimedwait, &bit, &info, &none, 8) == sig) {
+			if (info.si_code == LENT_CODE)
+				break;
+			ring_put(m, &info);
+		}
+	}
+	atomic_store(&m->lent, 0);
+	mask = resume_mask(m);
+	raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
+}
+
 void sig_mirror(struct g *g, uint64_t set)
 {
 	set &= ~(UNBLOCKABLE | FAULTS | GLIBC_OWN);
 	atomic_fetch_or(&mirrored, set);
 	keep(g, set);
+	for (uint32_t i = 0; i < gtab_top(); i++)
+		if (gtab_living(gtab_slot(i)) && sig_shown(gtab_slot(i)))
+			show(gtab_slot(i));
 }
 
 /* ---- sending, continued --------------------------------------------------------------------- */
@@ -415,8 +507,7 @@ void sig_mirror(struct g *g, uint64_t set)
 long sig_send(struct g *g, const siginfo_t *info)
 {
 	uint64_t bit = BIT(info->si_signo);
-	struct g *self = self_g;
-	bool ok = true;
+	bool ok;
 
 	if (info->si_signo == dump_signal()) {
 		dump_request();
@@ -428,17 +519,14 @@ long sig_send(struct g *g, const siginfo_t *info)
 		lock_release(&sig_lock);
 		return 0;
 	}
-	/* Its own signalfd is to show it: nearly right is to make it one of the process's. */
-	if (self && !takes(g, bit) && leave_to_kernel_locked(self->m, info)) {
-		lock_release(&sig_lock);
-		return 0;
-	}
 	ok = sigpend_room(info) && sigpend_put(&g->pending, info);
 	lock_release(&sig_lock);
 	if (!ok)
 		return -EAGAIN;
 	if (takes(g, bit))
 		notify(g);
+	else if (atomic_load(&mirrored) & bit)
+		show(g);
 	return 0;
 }
 
@@ -547,6 +635,7 @@ void sig_exit(struct g *g)
 	lock_acquire(&sig_lock);
 	g->sigend = true;
 	sigpend_flush(&g->pending, EVERYTHING);
+	atomic_store(&g->sigshown, false);
 	lock_release(&sig_lock);
 }
 
@@ -683,7 +772,8 @@ static uint64_t resume_mask(const struct m *m)
 {
 	if (m->kicks_only)
 		return ~(BIT(SIG_KICK) | BIT(SIG_SUBSTITUTE));
-	return m->ring_full ? ~(BIT(SIG_KICK) | FAULTS | UNBLOCKABLE) : atomic_load(&m->kernel_mask);
+	return m->ring_full ? ~(BIT(SIG_KICK) | FAULTS | UNBLOCKABLE)
+			    : atomic_load(&m->kernel_mask) | atomic_load(&m->lent);
 }
 
 /* M's notes are posted. True if the kernel's mask is to be opened again. */
@@ -1059,6 +1149,7 @@ void sig_forked(struct g *g, int32_t p)
 	m->ring_full = false;
 	atomic_store(&m->kick_substitute, false);
 	atomic_store(&m->kickers, 0);
+	atomic_store(&m->lent, 0);
 	atomic_store(&m->attn, 0);
 	atomic_store(&g->attn, 0);
 }

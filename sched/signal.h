@@ -59,6 +59,14 @@ long sig_send(struct g *g, const siginfo_t *info);
 
 /* A signalfd for SET was made: what of it all Gs block is to be found in the kernel's queue. */
 void sig_mirror(struct g *g, uint64_t set);
+/* What is pending for G alone, is blocked by it, and may be asked for by a signalfd. */
+uint64_t sig_shown(const struct g *g);
+/* Take the first of them that is in SET. False: there is none. */
+bool sig_take_shown(struct g *g, uint64_t set, siginfo_t *info);
+/* G, the current one, is about to ask the kernel, on its M, whether descriptors are ready: what a signalfd is to
+ * show to G is put where it does. To be given back on the same M. */
+uint64_t sig_lend(struct g *g);
+void sig_unlend(struct m *m, uint64_t lent);
 /* A signal for the process, sent by the G on M: 0, -EAGAIN, or 1 if it is not ours to queue, and the kernel
  * must be asked. */
 long sig_send_process(struct m *m, const siginfo_t *info);

@@ -3,11 +3,11 @@
 #include "sched/sigremote.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 
 #include "sched/base/fatal.h"
 #include "sched/base/mem.h"
+#include "sched/base/procfile.h"
 #include "sched/base/raw.h"
 #include "sched/signal.h"
 
@@ -57,40 +57,15 @@ int32_t sigremote_route(const siginfo_t *carrier, siginfo_t *info)
 	return meant.tid;
 }
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The signals that process PID has handlers for, as /proc shows them; 0 when it does not. */
 static uint64_t caught_by(int32_t pid)
 {
-	static const char key[] = "\nSigCgt:\t";
-	char path[32], buf[512];
-	uint64_t set = 0;
+	char path[32];
 	struct print p;
-	size_t matched = 0;
-	long fd, n;
-	bool done = false;
 
 	print_init(&p, path, sizeof path);
 	print_add(&p, "/proc/%d/status%c", pid, 0);
-	fd = raw4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-	if (raw_failed(fd))
-		return 0;
-	while (!done && (n = raw3(SYS_read, fd, buf, sizeof buf)) > 0)
-		for (long i = 0; i < n && !done; i++) {
-			if (matched < sizeof key - 1)
-				matched = buf[i] == key[matched] ? matched + 1 : buf[i] == key[0];
-			else if (hex(buf[i]) >= 0)
-				set = set << 4 | (uint64_t)hex(buf[i]);
-			else
-				done = true;
-		}
-	raw1(SYS_close, fd);
-	return set;
+	return procfile_set(path, "\nSigCgt:\t");
 }
 
 long sigremote_send(int32_t pid, int32_t tid, const siginfo_t *info)

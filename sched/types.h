@@ -163,6 +163,7 @@ struct g {
 	bool sigsaved_valid;
 	_Atomic uint64_t sigwait; /* set that it sigwaits for [any] */
 	struct sigpend pending;	  /* [lock: sig_lock] */
+	_Atomic bool sigshown;	  /* one came that it blocks, for a signalfd to show [any] */
 	bool sigend;		  /* it ends: nothing more is queued for it [lock: sig_lock] */
 	struct g_altstack alt;
 
@@ -287,6 +288,7 @@ struct m {
 	/* addresses that the vfork child of this M's G has woken; how many there were */
 	uint32_t *child_woke[16];
 	uint32_t n_child_woke;
+	_Atomic uint64_t lent; /* signals of its G that the kernel has meanwhile (signal.c) [own] */
 	bool kicks_only; /* no other signal comes to it [own] */
 	_Atomic bool kick_substitute; /* a kick comes as SIG_SUBSTITUTE (signal.h) [any] */
 	struct sigq *deliver;	   /* the signal that deliver_here() is about to put on this M */

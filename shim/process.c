@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 
 #include "sched/arch/arch.h"
+#include "sched/base/procfile.h"
 #include "sched/base/raw.h"
 
 enum { BUF = 4096 };
@@ -158,18 +159,6 @@ void process_maps(void (*fn)(uintptr_t lo, uintptr_t hi, bool shared))
 	each_line("/proc/self/maps", map_line, &r);
 }
 
-/* "sigmask:" and sixteen digits, in a signalfd's fdinfo alone */
-static void sigmask_line(const char *s, void *arg)
-{
-	static const char key[] = "sigmask:\t";
-	uint64_t *all = arg;
-
-	if (strncmp(s, key, sizeof key - 1) != 0)
-		return;
-	s += sizeof key - 1;
-	*all |= hex(&s);
-}
-
 uint64_t process_signalfds(void)
 {
 	static const char is[] = "anon_inode:[signalfd]";
@@ -192,7 +181,7 @@ uint64_t process_signalfds(void)
 			    memcmp(target, is, sizeof is - 1) != 0)
 				continue;
 			memcpy(path + n, d->d_name, k + 1);
-			each_line(path, sigmask_line, &all);
+			all |= procfile_set(path, "\nsigmask:\t");
 		}
 	raw1(SYS_close, fd);
 	return all;
