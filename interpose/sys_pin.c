@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 #include <linux/futex.h>
 #include <linux/prctl.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 
@@ -18,6 +19,7 @@
 #include "sched/each_m.h"
 #include "sched/gtab.h"
 #include "sched/pin.h"
+#include "sched/retire.h"
 #include "sched/sysmon.h"
 
 uintptr_t seam_syscall_lo, seam_syscall_hi;
@@ -61,7 +63,23 @@ long seam_owner(struct g *g, uintptr_t mutex)
 	return tid > 0 && tid != g->tid ? tid : 0;
 }
 
-/* unshare, setns, set_mempolicy, iopl, ioperm, landlock_restrict_self, lsm_set_self_attr */
+/* Does S want to be made by the only thread of its process? */
+static bool wants_to_be_alone(const struct seam *s)
+{
+	if (s->nr == __NR_unshare)
+		return s->arg[0] & (CLONE_NEWUSER | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM);
+	return !s->arg[1] || (s->arg[1] & (CLONE_NEWUSER | CLONE_NEWTIME | CLONE_NEWNS));
+}
+
+/* unshare, setns */
+long sys_namespaces(struct g *g, struct seam *s)
+{
+	if (wants_to_be_alone(s))
+		retire_others(g);
+	return seam_pinned(g, s);
+}
+
+/* set_mempolicy, iopl, ioperm, landlock_restrict_self, lsm_set_self_attr */
 long sys_of_thread(struct g *g, struct seam *s)
 {
 	return seam_pinned(g, s);

@@ -16,7 +16,7 @@
 
 /* ---- the template thread ------------------------------------------------------------------- */
 
-enum { ASK_NONE, ASK_MADE, ASK_DONE };
+enum { ASK_NONE, ASK_MADE, ASK_DONE, ASK_END };
 
 static struct lock ask_lock; /* one asks at a time */
 static struct m *template;
@@ -44,6 +44,8 @@ static void template_loop(void *arg)
 	for (;;) {
 		uint32_t now = atomic_load(&ask);
 
+		if (now == ASK_END)
+			pin_end_m(arg);
 		if (now != ASK_MADE) {
 			ask_wait(now);
 			continue;
@@ -82,6 +84,7 @@ static int template_start(void)
 		return 0;
 	lock_acquire(&ask_lock);
 	if (!pin_has_template()) {
+		atomic_store(&ask, ASK_NONE);
 		if (!template)
 			template = sched_m_new();
 		r = template ? sched_clone_here(template, template_loop) : -ENOMEM;
@@ -90,6 +93,15 @@ static int template_start(void)
 	}
 	lock_release(&ask_lock);
 	return raw_failed(r) ? (int)r : 0;
+}
+
+void pin_template_stop(void)
+{
+	if (!pin_has_template())
+		return;
+	atomic_store(&template_there, false);
+	template = NULL;
+	ask_set(ASK_END);
 }
 
 /* ---- pinning ------------------------------------------------------------------------------- */
@@ -197,7 +209,7 @@ void pin_shared_ends(struct g *g)
 
 bool pin_alone(void)
 {
-	return sched.n_ms == 1 && gtab_alive() == 1 && !atomic_load(&sched_foreign);
+	return sched.n_ms - sched.n_dead_ms == 1 && gtab_alive() == 1 && !atomic_load(&sched_foreign);
 }
 
 void pin_undo(struct g *g)
@@ -325,6 +337,7 @@ _Noreturn void pin_end_m(struct m *m)
 	each_m_unlock();
 	if (sched_m_attend)
 		sched_m_attend(m);
+	m->was_tid = m->tid;
 	sched_m_drop(m);
 	/* The kernel clears m->tid when it has left the stack (CLONE_CHILD_CLEARTID). */
 	for (;;)

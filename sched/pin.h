@@ -75,6 +75,8 @@ _Noreturn void pin_end_m(struct m *m);
 /* Is there a template thread? Then it makes the new Ms. */
 bool pin_has_template(void);
 long pin_template_clone(struct m *m, void (*fn)(void *));
+/* It is to end; nobody asks it meanwhile (retire.c). */
+void pin_template_stop(void);
 /* In a forked child whatever the kernel thread is, the process is. */
 void pin_forked(struct g *g, struct m *m);
 

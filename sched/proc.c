@@ -273,7 +273,8 @@ static struct m *m_reuse(void)
 		atomic_store(&m->attn, 0);
 		atomic_store(&m->cpu_mark, CPUTIME_UNKNOWN);
 		atomic_store(&m->park, 0);
-		m->ending = m->gone = m->spinning = false;
+		m->ending = m->gone = m->spinning = m->kicks_only = false;
+		atomic_store(&m->kernel_mask, 0);
 		m->nextp = NULL;
 		m->prev = NULL;
 	}
@@ -626,7 +627,8 @@ static bool keeper_sleep(struct m *m, int64_t next, struct gqueue *ready)
 	return ready->n || (next != INT64_MAX && next <= raw_now());
 }
 
-/* M has no P: sleep until somebody hands one over, or the keeper finds something to do and a P idle. */
+/* M has no P: sleep until somebody hands one over, or the keeper finds something to do and a P idle. It comes back
+ * without if it is to end. */
 static void m_sleep(struct m *m)
 {
 	struct gqueue ready = {0};
@@ -691,6 +693,8 @@ static void m_sleep(struct m *m)
 		if (keeper_needed())
 			next_keeper();
 	}
+	if (m->ending)
+		return;
 	sched_acquire_p(m, m->nextp);
 	m->nextp = NULL;
 	for (struct g *g; (g = gqueue_pop(&ready));)
@@ -942,6 +946,8 @@ static struct g *find_runnable(struct m *m)
 			talker = NULL;
 			rounds = 0;
 			m_sleep(m);
+			if (m->ending)
+				return NULL;
 			continue;
 		}
 		run_timers(p);
@@ -1026,6 +1032,8 @@ static void m_loop(struct m *m)
 			pin_end_m(m);
 		g = m->locked_g ? m->locked_g : m->resume ? m->resume : find_runnable(m);
 		m->resume = NULL;
+		if (!g)
+			continue;
 		if (m->spinning) {
 			m->spinning = false;
 			if (atomic_fetch_sub(&sched.n_spinning, 1) == 1)

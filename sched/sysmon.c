@@ -22,6 +22,7 @@
 #include "sched/cputime.h"
 #include "sched/dump.h"
 #include "sched/netpoll.h"
+#include "sched/pin.h"
 #include "sched/preempt.h"
 #include "sched/proc.h"
 #include "sched/runq.h"
@@ -42,7 +43,7 @@ enum {
 	STALL = 1000 * 1000, /* without a decision of its scheduler: look what the M does */
 };
 
-static _Atomic bool started;
+static _Atomic bool started, stopping;
 static struct m *sysmon_m;
 
 /* Is there something to run that nobody is about to look for? */
@@ -400,6 +401,8 @@ static void loop(void *arg)
 	sig_kicks_only(arg);
 	raw6(SYS_prctl, PR_SET_TIMERSLACK, 1000, 0, 0, 0, 0); /* ns; the default is 50 us */
 	for (;;) {
+		if (atomic_load(&stopping))
+			pin_end_m(arg);
 		sleep_busy(sleep);
 		lacking = atomic_load(&sched.short_of_ms);
 		idle = atomic_load(&sched.n_idle_ps) == sched.n_procs && !lacking ? idle + pause : 0;
@@ -462,11 +465,23 @@ int sysmon_start(void)
 	sysmon_m = sched_m_new();
 	if (!sysmon_m)
 		return -ENOMEM;
+	atomic_store(&stopping, false);
 	atomic_store(&started, true);
 	r = sched_clone_m(sysmon_m, loop);
 	if (raw_failed(r))
 		atomic_store(&started, false);
 	return raw_failed(r) ? (int)r : 0;
+}
+
+void sysmon_stop(void)
+{
+	if (!atomic_load(&started))
+		return;
+	atomic_store(&stopping, true);
+	sysmon_wake();
+	sched_watch_by(0);
+	atomic_store(&started, false);
+	relieved = NULL;
 }
 
 void sysmon_forked(void)

@@ -9,6 +9,8 @@ struct m;
 
 /* Start it, once per process; 0 or -errno. */
 int sysmon_start(void);
+/* It is to end, soon; there is one G, and nobody asks it for anything meanwhile (retire.c). */
+void sysmon_stop(void);
 /* In a forked child: it is gone. */
 void sysmon_forked(void);
 

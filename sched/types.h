@@ -272,6 +272,7 @@ struct m {
 	_Atomic uint32_t kickers; /* that are about to kick it [any] */
 	_Atomic uint32_t park; /* futex word: 0 asleep or about to be, 1 told to wake */
 	_Atomic int32_t tid;   /* of the kernel, which clears it at the end */
+	int32_t was_tid;       /* its last, once it is about to end [own] */
 	uint32_t id;
 	int64_t recall_cpu; /* its CPU clock when sysmon took its P away [sysmon] */
 	bool spinning;
