@@ -627,12 +627,25 @@ static bool keeper_sleep(struct m *m, int64_t next, struct gqueue *ready)
 	return ready->n || (next != INT64_MAX && next <= raw_now());
 }
 
+static void run_timers(struct p *p);
+
+/* The keeper has got up for a deadline, on whichever P is idle. To leave the timers of other Ps to a thief is not
+ * enough: those who may steal may all wait for this CPU. */
+static void run_all_timers(void)
+{
+	int64_t now = raw_now();
+
+	for (uint32_t i = 0; i < sched.n_procs; i++)
+		if (timer_next(&sched.ps[i]) <= now)
+			run_timers(&sched.ps[i]);
+}
+
 /* M has no P: sleep until somebody hands one over, or the keeper finds something to do and a P idle. It comes back
  * without if it is to end. */
 static void m_sleep(struct m *m)
 {
 	struct gqueue ready = {0};
-	bool keeper = false;
+	bool keeper = false, due = false;
 
 	lock_acquire(&sched.lock);
 	atomic_store(&m->park, 0);
@@ -676,6 +689,7 @@ static void m_sleep(struct m *m)
 		if (p) {
 			m->nextp = p;
 			m->spinning = false;
+			due = true;
 			break;
 		}
 		/* All Ps are busy: some G has to give way. */
@@ -699,6 +713,8 @@ static void m_sleep(struct m *m)
 	m->nextp = NULL;
 	for (struct g *g; (g = gqueue_pop(&ready));)
 		enqueue(m->p, g, false);
+	if (due)
+		run_all_timers();
 }
 
 /* ---- switching ----------------------------------------------------------------------------- */
