@@ -80,6 +80,11 @@ static seam_body *const bodies[] = {
 #ifdef __NR_lsm_set_self_attr
 	[__NR_lsm_set_self_attr] = sys_of_thread,
 #endif
+	[__NR_pkey_alloc] = sys_of_thread,
+	[__NR_arch_prctl] = sys_arch_prctl,
+	[__NR_add_key] = sys_keys,
+	[__NR_request_key] = sys_keys,
+	[__NR_keyctl] = sys_keys,
 	[__NR_setfsuid] = sys_set_or_ask,
 	[__NR_setfsgid] = sys_set_or_ask,
 	[__NR_personality] = sys_set_or_ask,

@@ -118,7 +118,7 @@ seam_body sys_clock_gettime, sys_clock_getres, sys_getrusage, sys_timer_create, 
 seam_body sys_of_process, sys_memory_of_process, sys_get_robust_list, sys_open, sys_openat,
 	sys_getdents64, sys_path, sys_path_at, sys_readlink, sys_readlinkat;
 
-seam_body sys_namespaces, sys_of_thread, sys_set_or_ask, sys_seccomp, sys_capget, sys_capset, sys_prctl,
+seam_body sys_namespaces, sys_of_thread, sys_arch_prctl, sys_keys, sys_set_or_ask, sys_seccomp, sys_capget, sys_capset, sys_prctl,
 	sys_pidfd_open, sys_perf_event_open, sys_kcmp, sys_fcntl;
 
 seam_body sys_futex_waitv, sys_futex_wait, sys_futex_wake, sys_set_ids, sys_close, sys_dup2, sys_close_range, sys_poll,

@@ -24,8 +24,13 @@ static long call(struct g *g, struct seam *s)
 static void tell(struct g *g, unsigned lo, unsigned hi, void (*fn)(int fd))
 {
 	const bool quiet = !g && netpoll_started(); /* it takes locks that handlers on us might want */
-	uint64_t mask = quiet ? sig_foreign_close() : 0;
+	uint64_t mask = 0;
 
+	/* Nobody else waits for a number of a table of G's own. */
+	if (g && g->own_files)
+		return;
+	if (quiet)
+		mask = sig_foreign_close();
 	if (lo == hi)
 		fn((int)lo);
 	else
@@ -57,7 +62,8 @@ long sys_dup2(struct g *g, struct seam *s)
 		return -EBADF;
 	if (from == to)
 		return call(g, s);
-	if (netpoll_owns(to) && !netpoll_move(to))
+	/* In a table of its own it names the same file: to move it there would be no help. */
+	if (netpoll_owns(to) && ((g && g->own_files) || !netpoll_move(to)))
 		return -EBUSY;
 	tell(g, (unsigned)to, (unsigned)to, netpoll_closing);
 	r = call(g, s);
@@ -76,6 +82,15 @@ static long close_piece(struct g *g, const struct seam *s, unsigned lo, unsigned
 	return call(g, &t);
 }
 
+static long unshare_and_close(struct g *g, struct seam *s)
+{
+	long r = seam_pinned(g, s);
+
+	if (r == 0 && atomic_load(&g->own_m))
+		g->own_files = true;
+	return r;
+}
+
 /* All of the range but what is ours. With CLOSE_RANGE_UNSHARE the table of descriptors is the kernel thread's own
  * from then on. */
 long sys_close_range(struct g *g, struct seam *s)
@@ -85,7 +100,7 @@ long sys_close_range(struct g *g, struct seam *s)
 	long r = 0;
 
 	if (s->arg[2] & CLOSE_RANGE_UNSHARE)
-		return g ? seam_pinned(g, s) : seam_raw(s);
+		return g ? unshare_and_close(g, s) : seam_raw(s);
 	if (lo > hi || !closes)
 		return call(g, s);
 	tell(g, lo, hi, netpoll_closing);

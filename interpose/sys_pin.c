@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/futex.h>
+#include <linux/keyctl.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -21,6 +22,9 @@
 #include "sched/pin.h"
 #include "sched/retire.h"
 #include "sched/sysmon.h"
+
+/* asm/prctl.h */
+enum { ARCH_SET_GS = 0x1001, ARCH_SET_CPUID = 0x1012 };
 
 uintptr_t seam_syscall_lo, seam_syscall_hi;
 
@@ -74,12 +78,66 @@ static bool wants_to_be_alone(const struct seam *s)
 /* unshare, setns */
 long sys_namespaces(struct g *g, struct seam *s)
 {
+	long r;
+
 	if (wants_to_be_alone(s))
 		retire_others(g);
-	return seam_pinned(g, s);
+	r = seam_pinned(g, s);
+	if (r == 0 && s->nr == __NR_unshare && (s->arg[0] & CLONE_FILES) && atomic_load(&g->own_m))
+		g->own_files = true;
+	return r;
 }
 
-/* set_mempolicy, iopl, ioperm, landlock_restrict_self, lsm_set_self_attr */
+/* GS base, and whether CPUID is allowed, are the thread's. (Who changes GS base by an instruction is not seen.) */
+long sys_arch_prctl(struct g *g, struct seam *s)
+{
+	switch (s->arg[0]) {
+	case ARCH_SET_GS:
+	case ARCH_SET_CPUID:
+		return seam_pinned(g, s);
+	}
+	return seam_raw(s);
+}
+
+/* Does KEYRING belong to credentials, which are a thread's? To name one may be to make it. */
+static bool of_credentials(long keyring)
+{
+	return (int32_t)keyring >= KEY_SPEC_SESSION_KEYRING && (int32_t)keyring <= KEY_SPEC_THREAD_KEYRING;
+}
+
+static bool key_of_thread(const struct seam *s)
+{
+	if (s->nr == __NR_add_key)
+		return of_credentials(s->arg[4]);
+	if (s->nr == __NR_request_key)
+		return of_credentials(s->arg[3]);
+	switch (s->arg[0]) {
+	case KEYCTL_JOIN_SESSION_KEYRING:
+	case KEYCTL_SET_REQKEY_KEYRING:
+	case KEYCTL_INSTANTIATE:
+	case KEYCTL_INSTANTIATE_IOV:
+	case KEYCTL_NEGATE:
+	case KEYCTL_REJECT:
+	case KEYCTL_ASSUME_AUTHORITY:
+		return true;
+	}
+	return of_credentials(s->arg[1]) || of_credentials(s->arg[2]) ||
+	       (s->arg[0] == KEYCTL_SEARCH && of_credentials(s->arg[4]));
+}
+
+/* add_key, request_key, keyctl */
+long sys_keys(struct g *g, struct seam *s)
+{
+	if (key_of_thread(s) && !pin_alone()) {
+		int r = pin_self(g);
+
+		if (r)
+			return r;
+	}
+	return seam_call(g, s, table_row(s->nr)->flags);
+}
+
+/* pkey_alloc, set_mempolicy, iopl, ioperm, landlock_restrict_self, lsm_set_self_attr */
 long sys_of_thread(struct g *g, struct seam *s)
 {
 	return seam_pinned(g, s);
@@ -281,6 +339,7 @@ long sys_prctl(struct g *g, struct seam *s)
 	case PR_SET_SECCOMP:
 	case PR_SET_SECUREBITS:
 	case PR_SET_SPECULATION_CTRL:
+	case PR_SET_SYSCALL_USER_DISPATCH:
 	case PR_SET_TIMERSLACK:
 	case PR_SET_TSC:
 		return seam_pinned(g, s);

@@ -39,12 +39,13 @@ long sys_signalfd4(struct g *g, struct seam *s)
 }
 
 /* The signals that FD shows; 0 if it is no signalfd. */
-static uint64_t shown_by(int fd)
+static uint64_t shown_by(const struct g *g, int fd)
 {
 	char path[48];
 	struct print p;
 
-	if (netpoll_kind(fd) != KIND_OTHER)
+	/* What is known of numbers is not of those in a table of its own. */
+	if (!g->own_files && netpoll_kind(fd) != KIND_OTHER)
 		return 0;
 	print_init(&p, path, sizeof path);
 	print_add(&p, "/proc/thread-self/fdinfo/%d%c", fd, 0);
@@ -114,7 +115,7 @@ bool seam_signalfd_read(struct g *g, const struct seam *s, long *r)
 		return false;
 	if (v.iov_len < ENTRY)
 		return false;
-	set = shown_by(fd);
+	set = shown_by(g, fd);
 	while (v.iov_len - done >= ENTRY && sig_take_shown(g, set, &info)) {
 		struct signalfd_siginfo e = entry_of(&info);
 

@@ -217,6 +217,7 @@ void pin_undo(struct g *g)
 	g->m->locked_g = NULL;
 	atomic_store(&g->own_m, NULL);
 	atomic_store(&g->own_state, false);
+	g->own_files = false;
 }
 
 int pin_child(struct g *self, struct g *child)
@@ -233,6 +234,7 @@ int pin_child(struct g *self, struct g *child)
 	lock_to(m, child);
 	atomic_store(&child->own_m, m);
 	atomic_store(&child->own_state, true);
+	child->own_files = self->own_files;
 	r = sched_clone_here(m, sched_m_start);
 	if (!raw_failed(r))
 		return 0;

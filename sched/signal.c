@@ -892,10 +892,14 @@ static void handler(int sig, siginfo_t *info, void *v)
 	/* The scheduler reads the clock in the vDSO, which is not our text. */
 	if (place == ARCH_APP && g && atomic_load_explicit(&g->m->in_sched, memory_order_relaxed))
 		place = ARCH_OURS;
+	else if (place == ARCH_APP && !g && fault && this_m())
+		place = ARCH_OURS;
 	if (fault && place != ARCH_APP) {
 		static const struct sig_action dfl;
 
 		if (arch_fix_fault(uc))
+			return;
+		if (sig == SIGSEGV && info->si_code == SI_KERNEL && arch_fix_cycles(uc))
 			return;
 		kernel_action(sig, &dfl);
 		throw("signal %d at %p, address %p", sig, (void *)arch_pc(uc), info->si_addr);

@@ -122,6 +122,7 @@ struct g {
 	struct g *link; /* next in a run queue or free list [its owner] */
 	_Atomic(struct m *) own_m; /* the only M that may run it, NULL: any (pin.h) */
 	_Atomic bool own_state;	   /* ... and it may differ from others: children inherit it [any] */
+	bool own_files;		   /* ... and has descriptors of its own [own] */
 	/* The kernel's tid of that M, by which it owns what processes share; 0: not yet [own] */
 	_Atomic int32_t shared_tid;
 	_Atomic int64_t cpu;	   /* ns, up to when it last left the CPU (cputime.h) */

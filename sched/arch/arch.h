@@ -83,6 +83,9 @@ extern bool (*arch_foreign_place)(uintptr_t pc);
 void arch_cut(ucontext_t *uc);
 /* A fault at the pc: in arch_copy_user()? Then make it return -EFAULT. */
 bool arch_fix_fault(ucontext_t *uc);
+/* A general protection fault at the pc, which is this library's: does it read the counter of cycles, which the program
+ * has forbidden the thread (PR_SET_TSC)? Then it is allowed this once. */
+bool arch_fix_cycles(ucontext_t *uc);
 uintptr_t arch_pc(const ucontext_t *uc);
 void arch_set_pc(ucontext_t *uc, uintptr_t pc);
 uintptr_t arch_sp(const ucontext_t *uc);

@@ -3,6 +3,7 @@
 #include "sched/arch/arch.h"
 
 #include <stdatomic.h>
+#include <linux/prctl.h>
 #include <sys/auxv.h>
 #include <sys/ucontext.h>
 
@@ -172,6 +173,37 @@ bool arch_fix_fault(ucontext_t *uc)
 	if (pc < (uintptr_t)arch_user_begin || pc >= (uintptr_t)arch_user_end)
 		return false;
 	uc->uc_mcontext.gregs[REG_RIP] = (greg_t)arch_user_fault;
+	return true;
+}
+
+bool arch_fix_cycles(ucontext_t *uc)
+{
+	static const uint8_t rdtsc[] = {0x0f, 0x31}, rdtscp[] = {0x0f, 0x01, 0xf9};
+	const uint8_t *at = (const uint8_t *)arch_pc(uc);
+	greg_t *r = uc->uc_mcontext.gregs;
+	uint32_t lo, hi, cpu = 0;
+	size_t size;
+
+	if (at[0] != rdtsc[0])
+		return false;
+	if (at[1] == rdtsc[1])
+		size = sizeof rdtsc;
+	else if (at[1] == rdtscp[1] && at[2] == rdtscp[2])
+		size = sizeof rdtscp;
+	else
+		return false;
+	if (raw2(SYS_prctl, PR_SET_TSC, PR_TSC_ENABLE) != 0)
+		return false;
+	if (size == sizeof rdtsc) {
+		__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	} else {
+		__asm__ volatile("rdtscp" : "=a"(lo), "=d"(hi), "=c"(cpu));
+		r[REG_RCX] = cpu;
+	}
+	raw2(SYS_prctl, PR_SET_TSC, PR_TSC_SIGSEGV);
+	r[REG_RAX] = lo;
+	r[REG_RDX] = hi;
+	r[REG_RIP] += (greg_t)size;
 	return true;
 }
 
