@@ -153,12 +153,40 @@ long sys_set_or_ask(struct g *g, struct seam *s)
 	return seam_pinned(g, s);
 }
 
+/* A filter for all threads. Which of them has gone another way, the kernel says by the tid of its own; one whose
+ * M is about to end has ended. */
+static long filter_all(const struct seam *s)
+{
+	struct seam t = *s;
+	bool listens = s->arg[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER;
+
+	if (!listens)
+		t.arg[1] &= ~(long)SECCOMP_FILTER_FLAG_TSYNC_ESRCH;
+	for (;;) {
+		long r = seam_raw(&t);
+		const struct g *strayed;
+
+		if (r <= 0 || listens)
+			return r;
+		strayed = pin_find((int32_t)r);
+		if (!strayed && pin_ending((int32_t)r)) {
+			raw0(SYS_sched_yield);
+			continue;
+		}
+		if (s->arg[1] & SECCOMP_FILTER_FLAG_TSYNC_ESRCH)
+			return -ESRCH;
+		return strayed ? strayed->tid : r;
+	}
+}
+
 long sys_seccomp(struct g *g, struct seam *s)
 {
 	bool filter = s->arg[0] == SECCOMP_SET_MODE_FILTER;
 
-	if (s->arg[0] == SECCOMP_SET_MODE_STRICT ||
-	    (filter && !(s->arg[1] & SECCOMP_FILTER_FLAG_TSYNC)))
+	if (filter && (s->arg[1] & SECCOMP_FILTER_FLAG_TSYNC))
+		return filter_all(s);
+
+	if (s->arg[0] == SECCOMP_SET_MODE_STRICT || filter)
 		return seam_pinned(g, s);
 	return seam_raw(s);
 }

@@ -264,6 +264,17 @@ struct g *pin_find(int32_t tid)
 	return NULL;
 }
 
+bool pin_ending(int32_t tid)
+{
+	if (pin_find(tid))
+		return false;
+	for (const struct m *m = sched.all_ms; m; m = m->all_link)
+		/* A thread that is none of ours may have got the number since. */
+		if (m->tid == tid || (m->was_tid == tid && !atomic_load(&sched_foreign)))
+			return true;
+	return false;
+}
+
 /* ---- running ------------------------------------------------------------------------------- */
 
 /* Until somebody sets m->park; signals are taken meanwhile. */

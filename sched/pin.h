@@ -65,6 +65,9 @@ int32_t pin_kernel_tid(struct g *self, const struct g *g);
 /* The G whose own the kernel's thread TID is, NULL if it is none's. */
 struct g *pin_find(int32_t tid);
 
+/* Is the kernel's thread TID an M's that no G has as its own (any more), be it about to end, or just gone? */
+bool pin_ending(int32_t tid);
+
 /* For proc.c. */
 void pin_wait(struct m *m);
 void pin_resume(struct m *m, struct g *g);
