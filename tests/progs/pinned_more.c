@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * pinned_more - I/O priority, memory policy, what becomes of memory errors, keyrings, GS base, CPUID, the counter
- * of cycles, a working directory and descriptors of one's own belong to the thread that changed them; those it makes inherit them
+ * of cycles, namespaces, a working directory and descriptors of one's own belong to the thread that changed
+ * them; those it makes inherit them
  *
- * uses: ioprio_set ioprio_get set_mempolicy get_mempolicy prctl add_key keyctl arch_prctl unshare close
+ * uses: ioprio_set ioprio_get set_mempolicy get_mempolicy prctl add_key keyctl arch_prctl unshare setns close
  *	close_range chdir getcwd sched_yield
  */
 #include "prog.h"
@@ -116,6 +117,14 @@ static bool changed_cpuid(void)
 	return syscall(SYS_arch_prctl, GET_CPUID, 0) == 0;
 }
 
+static bool is_at(const char *dir)
+{
+	char at[4096];
+
+	CHECK(getcwd(at, sizeof(at)));
+	return strcmp(at, dir) == 0;
+}
+
 static long change_dir(void)
 {
 	return unshare(CLONE_FS) || chdir("/proc") ? -1 : 0;
@@ -123,10 +132,7 @@ static long change_dir(void)
 
 static bool changed_dir(void)
 {
-	char at[4096];
-
-	CHECK(getcwd(at, sizeof(at)));
-	return strcmp(at, "/proc") == 0;
+	return is_at("/proc");
 }
 
 static long change_mounts(void)
@@ -136,10 +142,36 @@ static long change_mounts(void)
 
 static bool changed_mounts(void)
 {
-	char at[4096];
+	return is_at("/dev");
+}
 
-	CHECK(getcwd(at, sizeof(at)));
-	return strcmp(at, "/dev") == 0;
+/* The namespace that it is in already: to enter it goes to its root. */
+static long change_entered(void)
+{
+	int ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC), r;
+
+	CHECK(ns >= 0);
+	r = unshare(CLONE_FS) || setns(ns, CLONE_NEWNS) || chdir("/usr");
+	close(ns);
+	return r ? -1 : 0;
+}
+
+static bool changed_entered(void)
+{
+	return is_at("/usr");
+}
+
+static long change_host(void)
+{
+	return unshare(CLONE_NEWUTS) || sethostname("gothreads", 9) ? -1 : 0;
+}
+
+static bool changed_host(void)
+{
+	char name[65];
+
+	CHECK(gethostname(name, sizeof(name)) == 0);
+	return strcmp(name, "gothreads") == 0;
 }
 
 static long change_files(void)
@@ -203,6 +235,8 @@ static const struct kind kinds[] = {
 	{ "cycles", change_cycles, changed_cycles, false },
 	{ "directory", change_dir, changed_dir, false },
 	{ "mounts", change_mounts, changed_mounts, false },
+	{ "namespace entered", change_entered, changed_entered, false },
+	{ "host name", change_host, changed_host, false },
 	{ "files", change_files, changed_files, false },
 	{ "range of files", change_range, changed_files, false },
 	{ "fsgid", change_fsgid, changed_fsgid, false },
