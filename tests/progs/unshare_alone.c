@@ -7,6 +7,7 @@
  */
 #include "prog.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/wait.h>
 
@@ -50,6 +51,22 @@ static void *wait_for_go(void *arg)
 	return arg;
 }
 
+/* Who was joined is counted by the kernel for a moment longer. */
+static void until_alone(void)
+{
+	int n;
+
+	do {
+		DIR *d = opendir("/proc/self/task");
+
+		CHECK(d);
+		n = -2; /* . and .. */
+		while (readdir(d))
+			n++;
+		closedir(d);
+	} while (n > 1);
+}
+
 /* What a call says with another thread there, and when it has ended. */
 static void both(const char *name, int flags)
 {
@@ -63,6 +80,7 @@ static void both(const char *name, int flags)
 	CHECK0(pthread_mutex_unlock(&lock));
 	thread_join(t);
 	go = 0;
+	until_alone();
 	r = unshare(flags);
 	printf("%s: %s\n", name, r ? strerror(errno) : "ok");
 }
@@ -82,6 +100,7 @@ static void in_child(void)
 	}
 	/* Its own it may not enter again, which is looked at first, nor may it go back. */
 	threads();
+	until_alone();
 	printf("setns: %s\n", setns(ns, CLONE_NEWUSER) ? strerror(errno) : "ok");
 	threads();
 	close(ns);
