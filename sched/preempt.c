@@ -11,18 +11,24 @@
 
 enum {
 	ASK_AGAIN = 10 * 1000 * 1000, /* ns: when one that was told to give way has not */
-	DEBT_MAX = 8 * SLICE,
-	CREDIT_MAX = 2 * SLICE,
+	DEBT_MAX = 8, /* slices */
+	CREDIT_MAX = 2,
 };
 
 static struct lock notes_lock;
 static bool cooperative; /* asyncpreemptoff */
-static int64_t granule = GRANULE_US * 1000;
+static int64_t full_slice = SLICE_US * 1000, granule = GRANULE_US * 1000;
 
-void preempt_init(bool async, uint32_t granule_us)
+void preempt_init(bool async, uint32_t slice_us, uint32_t granule_us)
 {
 	cooperative = !async;
+	full_slice = (slice_us ? slice_us : SLICE_US) * 1000ll;
 	granule = (granule_us ? granule_us : GRANULE_US) * 1000ll;
+}
+
+int64_t preempt_full_slice(void)
+{
+	return full_slice;
 }
 
 int64_t preempt_granule(void)
@@ -50,7 +56,7 @@ static void note_locked(struct p *p, uint32_t tick, int64_t when, int64_t cpu)
 
 static int32_t bounded(int64_t ns)
 {
-	return ns > DEBT_MAX ? DEBT_MAX : (int32_t)ns;
+	return (int32_t)(ns > DEBT_MAX * full_slice ? DEBT_MAX * full_slice : ns);
 }
 
 static void give_way_locked(struct p *p, struct m *m, int64_t now, int64_t cpu, int64_t used, bool left)
@@ -168,7 +174,7 @@ void preempt_end_slice(struct p *p, struct m *m, int64_t now, int64_t cpu, int64
 
 int64_t preempt_slice(const struct g *g)
 {
-	return g && g->hog && g->credit > 0 ? g->credit : SLICE;
+	return g && g->hog && g->credit > 0 ? g->credit : full_slice;
 }
 
 bool preempt_ran_long(struct p *p)
@@ -180,19 +186,17 @@ bool preempt_ran_long(struct p *p)
 bool preempt_settle(struct p *p, struct g *g)
 {
 	int32_t charge = atomic_exchange_explicit(&p->charge, 0, memory_order_relaxed);
-
 	bool left = atomic_exchange_explicit(&p->slice_left, false, memory_order_relaxed);
+	int64_t credit = (g->hog ? g->credit : full_slice) - charge;
+	bool done = !left || credit < granule;
 
-	if (!g->hog)
-		g->credit = SLICE;
+	if (done)
+		credit += full_slice;
+	if (credit < -DEBT_MAX * full_slice)
+		credit = -DEBT_MAX * full_slice;
+	if (credit > CREDIT_MAX * full_slice)
+		credit = CREDIT_MAX * full_slice;
 	g->hog = true;
-	g->credit -= charge;
-	if (left && g->credit >= granule)
-		return false;
-	g->credit += SLICE;
-	if (g->credit < -DEBT_MAX)
-		g->credit = -DEBT_MAX;
-	if (g->credit > CREDIT_MAX)
-		g->credit = CREDIT_MAX;
-	return true;
+	g->credit = (int32_t)credit;
+	return done;
 }

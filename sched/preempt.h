@@ -13,7 +13,7 @@
  *  - If no P is idle, one that computes gives way to it, that which has computed longest; but no sooner than
  *    after a granule (200 us, GOTHREADS=granule=US), so that the woken take no more than about their
  *    part. It goes on where it was: to the front of the global queue, with what is left of its slice.
- *  - A G that has had a slice (3 ms of CPU time) while others wait is a hog until it sleeps again, and goes
+ *  - A G that has had a slice (3 ms of CPU time, GOTHREADS=slice=US) while others wait is a hog until it sleeps again, and goes
  *    to the end of the global queue, of which each P takes one at a time: those who compute go round, on
  *    whichever P. What it had too much or too little is put against its next slice (deficit round
  *    robin), so that the shares are equal over time, however late we look.
@@ -21,7 +21,7 @@
  *    could have had a slice (p->global_due): two that wake each other in turns do not keep it away, nor it them.
  *
  * So a G waits for no more than a slice for each of those before it, twice that if its P also has some
- * that are not hogs, and the time until somebody looks: PAUSE_BUSY of sysmon.c.
+ * that are not hogs, and the time until somebody looks: half a slice, see sysmon.c.
  *
  * Who looks: sysmon, which knows when each slice ends; and the keeper, or sysmon in its place, when a deadline has
  * passed or a descriptor is ready. Their notes are under one lock. A P notes nothing but its
@@ -41,13 +41,15 @@ struct m;
 struct p;
 
 enum {
-	SLICE = 3 * 1000 * 1000, /* ns: as the kernel's on a small machine; Go's is 10 ms */
-	GRANULE_US = 200,	 /* what one may compute before a woken one takes its place */
+	SLICE_US = 3000,  /* the default: as the kernel's on a small machine; Go's is 10 ms */
+	GRANULE_US = 200, /* the default of what one may compute before a woken one takes its place */
 };
 
 /* Before the first thread. Not ASYNC: a G gives way at its calls only (GODEBUG=asyncpreemptoff=1).
- * GRANULE_US as above, 0 for the default. */
-void preempt_init(bool async, uint32_t granule_us);
+ * SLICE_US, up to 100000, and GRANULE_US: 0 for the default. */
+void preempt_init(bool async, uint32_t slice_us, uint32_t granule_us);
+/* ns */
+int64_t preempt_full_slice(void);
 int64_t preempt_granule(void);
 /* In a forked child. */
 void preempt_forked(void);

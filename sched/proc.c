@@ -173,7 +173,7 @@ static struct g *globq_pop_locked(bool hogs)
 		gqueue_pop(&sched.globq);
 		if (!g->hog || g->credit > 0 || !sched.globq.n)
 			return g;
-		g->credit += SLICE;
+		g->credit += (int32_t)preempt_full_slice();
 		gqueue_push(&sched.globq, g);
 	}
 	return NULL;
@@ -1185,7 +1185,7 @@ void sched_yield_woken(struct g *g)
 		if (!preempt_ran_long(p))
 			return;
 		g->hog = true;
-		g->credit = SLICE;
+		g->credit = (int32_t)preempt_full_slice();
 	}
 	if (out_of_place(g)) {
 		sched_move(g);

@@ -37,7 +37,6 @@ enum {
 	VAIN_LOOKS = 50,
 	VAIN_AWOKEN = 40, /* of those, after a sleep */
 	IDLE_FOR = 5 * 1000 * 1000, /* ns: looks that all find all Ps idle before it sleeps */
-	PAUSE_BUSY = SLICE / 2,	 /* the longest pause while something waits to run */
 	ASK_AGAIN = 20 * 1000 * 1000, /* what an M does that waited for a CPU: to ask costs some 20 us */
 	TRIM_PAUSE = 1000 * 1000 * 1000,
 	STALL = 1000 * 1000, /* without a decision of its scheduler: look what the M does */
@@ -45,6 +44,12 @@ enum {
 
 static _Atomic bool started, stopping;
 static struct m *sysmon_m;
+
+/* The longest pause while something waits to run. */
+static int64_t pause_busy(void)
+{
+	return preempt_full_slice() / 2;
+}
 
 /* Is there something to run that nobody is about to look for? */
 static bool work_waits(struct p *p)
@@ -66,7 +71,7 @@ static bool mixed(void)
  * to at once. */
 static int64_t next_after(const struct p *p)
 {
-	return runq_next_empty(&p->runq) ? SLICE : PAUSE_BUSY;
+	return runq_next_empty(&p->runq) ? preempt_full_slice() : pause_busy();
 }
 
 static bool nobody_looks(void)
@@ -147,7 +152,7 @@ static void share_global(struct p *p, int64_t now)
 
 	/* Time alone says little on a machine where others work, too. */
 	if (since > n && atomic_load(&sched.n_global) &&
-	    now - atomic_load(&p->global_left) >= (int64_t)SLICE * (1 + n))
+	    now - atomic_load(&p->global_left) >= preempt_full_slice() * (1 + n))
 		atomic_store(&p->global_due, true);
 }
 
@@ -188,7 +193,7 @@ static int64_t look_at_running(struct p *p, struct m *m, int64_t now)
 	if (!ran && take_if_stalled(p, m, now, since))
 		return now;
 	if (!waits)
-		return ran ? INT64_MAX : now + PAUSE_BUSY;
+		return ran ? INT64_MAX : now + pause_busy();
 	slice = preempt_slice(atomic_load(&m->curg));
 	/* What it had before anybody waited, it has taken from nobody. */
 	if (!was_waited_for && used > slice)
@@ -225,14 +230,14 @@ static int64_t stall_or_preempt(void)
 			when = look_at_running(p, m, now);
 		} else if (status == P_SYSCALL && m && work_waits(p)) {
 			/* One short call after the other is a slice too: the way out of the seam looks. */
-			when = now + PAUSE_BUSY;
+			when = now + pause_busy();
 			share_global(p, now);
 			if (atomic_load(&p->tick) != p->seen_call_tick) {
 				p->seen_call_tick = atomic_load(&p->tick);
 				p->call_when = now;
-			} else if (now - p->call_when >= SLICE) {
+			} else if (now - p->call_when >= preempt_full_slice()) {
 				p->call_when = now;
-				atomic_store(&p->charge, SLICE);
+				atomic_store(&p->charge, (int32_t)preempt_full_slice());
 				atomic_fetch_or(&m->attn, ATTN_PREEMPT);
 			}
 		}
@@ -444,8 +449,8 @@ static void loop(void *arg)
 			   pause < PAUSE_MAX) {
 			pause *= 2;
 		}
-		if ((busy || idle) && pause > PAUSE_BUSY)
-			pause = PAUSE_BUSY;
+		if ((busy || idle) && pause > pause_busy())
+			pause = pause_busy();
 		if (soon && pause > preempt_granule() / 2)
 			pause = preempt_granule() / 2;
 		sleep = pause;

@@ -237,7 +237,7 @@ static void activate_once(void)
 	sched_m_started = sig_start_m;
 	dump_init(asked.dumpsig, call_name);
 	trace_init(asked.schedtrace * 1000000LL, asked.scheddetail);
-	preempt_init(!asked.asyncpreemptoff, asked.granule);
+	preempt_init(!asked.asyncpreemptoff, asked.slice, asked.granule);
 	arch_foreign_place = patch_contains;
 	r = sched_init(&c);
 	if (r)

@@ -17,7 +17,9 @@
 
 enum {
 	SHOWN = 64, /* bytes of the user's text that a complaint repeats */
-	GRANULE_MAX = 1000000,
+	GRANULE_MAX = 1000000, /* us */
+	SLICE_MIN = 100,
+	SLICE_MAX = 100000, /* eight of them fit into 32 bits of ns */
 };
 
 /* A stretch of the environment, not ended by NUL. */
@@ -259,10 +261,21 @@ static const char *set_granule(struct config *c, struct text value)
 	return NULL;
 }
 
+static const char *set_slice(struct config *c, struct text value)
+{
+	uint32_t us;
+
+	if (!number(value, SLICE_MAX, &us) || us < SLICE_MIN)
+		return "a number of microseconds from 100 to 100000";
+	c->slice = us;
+	return NULL;
+}
+
 static const struct key gothreads_keys[] = {
 	{ "blocking", set_blocking },
 	{ "dumpsig", set_dumpsig },
 	{ "granule", set_granule },
+	{ "slice", set_slice },
 	{ NULL, NULL },
 };
 

@@ -5,8 +5,9 @@
  *	GOMAXPROCS=N       N Ps; a positive integer, see sched/procs.h
  *	GODEBUG=KEY=N,…    Go's: schedtrace (ms between reports, 0: none), scheddetail (0 or 1),
  *	                   asyncpreemptoff (0 or 1)
- *	GOTHREADS=KEY=V,…  ours: dumpsig (a signal, by name or number, that prints the dump), granule (us that
- *	                   a thread may compute before one that was woken takes its place),
+ *	GOTHREADS=KEY=V,…  ours: dumpsig (a signal, by name or number, that prints the dump), slice (us that
+ *	                   a thread may compute while others wait), granule (the same before one
+ *	                   that was woken takes its place),
  *	                   blocking (a SPEC, see spec.h, or @FILE with one a line, empty lines and
  *	                   those that begin with # left out)
  *
@@ -30,7 +31,7 @@ struct config {
 	int dumpsig; /* 0: none */
 	const struct spec *specs; /* static */
 	unsigned n_specs;
-	uint32_t granule; /* us, 0: the default */
+	uint32_t slice, granule; /* us, 0: the default */
 };
 
 enum { CONFIG_TEXT = 256 }; /* of a complaint, its NUL included */

@@ -246,6 +246,7 @@ Test(cli, accepts_what_is_right)
 		"GOTHREADS=dumpsig=QUIT",
 		"GOTHREADS=dumpsig=SIGUSR2",
 		"GOTHREADS=dumpsig=40",
+		"GOTHREADS=slice=1000,granule=100",
 		"GOTHREADS=blocking=read=l(ipL),blocking=libz.so.1:gzread=i(pLu)",
 	};
 

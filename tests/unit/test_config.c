@@ -123,6 +123,17 @@ Test(config, granule)
 	cr_assert_eq(config(NULL, NULL, "granule=1ms").granule, 0);
 }
 
+Test(config, slice)
+{
+	cr_assert_eq(config(NULL, NULL, "slice=100").slice, 100);
+	cr_assert_eq(config(NULL, NULL, "slice=100000,granule=50").slice, 100000);
+	cr_assert_eq(n_complaints, 0);
+	cr_assert_eq(config(NULL, NULL, "slice=99").slice, 0);
+	SAYS("GOTHREADS: slice must be a number of microseconds from 100 to 100000, not '99'");
+	cr_assert_eq(config(NULL, NULL, "slice=100001").slice, 0);
+	cr_assert_eq(config(NULL, NULL, "slice=3ms").slice, 0);
+}
+
 Test(config, signals)
 {
 	static const char *const taken[] = { "KILL", "STOP",    "SIGSEGV", "9",   "32",

@@ -220,7 +220,7 @@ static void take_turns(void *arg)
  * would notice. */
 static void nobody_gives_way(void)
 {
-	preempt_init(false, 1000 * 1000);
+	preempt_init(false, 0, 1000 * 1000);
 }
 
 Test(proc, yield_goes_round)
