@@ -12,12 +12,18 @@
 #include "interpose/seam.h"
 #include "interpose/table.h"
 #include "sched/base/raw.h"
+#include "sched/follow.h"
 #include "sched/netpoll.h"
 #include "sched/signal.h"
 
 static long call(struct g *g, struct seam *s)
 {
 	return g ? seam_call(g, s, table_row(s->nr)->flags) : seam_raw(s);
+}
+
+static bool ours(int fd)
+{
+	return netpoll_owns(fd) || follow_owns(fd);
 }
 
 /* FN for all from LO to HI. */
@@ -44,7 +50,7 @@ long sys_close(struct g *g, struct seam *s)
 	int fd = (int)s->arg[0];
 	long r;
 
-	if (netpoll_owns(fd))
+	if (ours(fd))
 		return -EBADF;
 	tell(g, (unsigned)fd, (unsigned)fd, netpoll_closing);
 	r = call(g, s);
@@ -58,13 +64,14 @@ long sys_dup2(struct g *g, struct seam *s)
 	int from = (int)s->arg[0], to = (int)s->arg[1];
 	long r;
 
-	if (netpoll_owns(from))
+	if (ours(from))
 		return -EBADF;
 	if (from == to)
 		return call(g, s);
 	/* In a table of its own it names the same file: to move it there would be no help. */
 	if (netpoll_owns(to) && ((g && g->own_files) || !netpoll_move(to)))
 		return -EBUSY;
+	follow_release(to);
 	tell(g, (unsigned)to, (unsigned)to, netpoll_closing);
 	r = call(g, s);
 	tell(g, (unsigned)to, (unsigned)to, netpoll_closed);
@@ -105,7 +112,7 @@ long sys_close_range(struct g *g, struct seam *s)
 		return call(g, s);
 	tell(g, lo, hi, netpoll_closing);
 	for (unsigned fd = lo; !r && fd <= hi && fd < NETPOLL_FD_MAX && netpoll_started(); fd++) {
-		if (!netpoll_owns((int)fd))
+		if (!ours((int)fd))
 			continue;
 		r = close_piece(g, s, at, fd - 1);
 		at = fd + 1;

@@ -235,6 +235,7 @@ static void add_p(struct p *p)
 		[P_IDLE] = "idle",
 		[P_RUNNING] = "running",
 		[P_SYSCALL] = "syscall",
+		[P_STOPPED] = "stopped",
 	};
 	const struct m *m = p->m;
 
@@ -267,7 +268,7 @@ void dump_all(int fd)
 			add_m(m);
 	if (watcher)
 		out_add(&out, "M %u: tid %d, the watcher\n", watcher->id, watcher->tid);
-	for (uint32_t i = 0; i < sched.n_procs; i++)
+	for (uint32_t i = 0; i < atomic_load(&sched.n_ps); i++)
 		add_p(&sched.ps[i]);
 	out_add(&out, "gothreads: end of dump\n");
 	out_flush(&out);

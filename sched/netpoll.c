@@ -124,8 +124,7 @@ static long dup_high(int fd)
 	return raw_failed(up) ? raw3(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3) : up;
 }
 
-/* FD under a high number, FD itself closed. */
-static int high(int fd)
+int netpoll_high(int fd)
 {
 	long up;
 
@@ -148,8 +147,8 @@ static long start(void)
 		lock_release(&start_lock);
 		return 0;
 	}
-	e = high((int)raw1(SYS_epoll_create1, EPOLL_CLOEXEC));
-	v = high((int)raw2(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK));
+	e = netpoll_high((int)raw1(SYS_epoll_create1, EPOLL_CLOEXEC));
+	v = netpoll_high((int)raw2(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK));
 	if (e < 0 || v < 0 || raw_failed(raw4(SYS_epoll_ctl, e, EPOLL_CTL_ADD, v, &ev))) {
 		if (e >= 0)
 			raw1(SYS_close, e);
@@ -600,7 +599,7 @@ static void revive(int e)
 	lock_acquire(&start_lock);
 	if (atomic_load(&epfd) == e) {
 		struct epoll_event ev = {.events = EPOLLIN, .data.u64 = UINT32_MAX};
-		int fresh = high((int)raw1(SYS_epoll_create1, EPOLL_CLOEXEC));
+		int fresh = netpoll_high((int)raw1(SYS_epoll_create1, EPOLL_CLOEXEC));
 
 		if (fresh < 0)
 			throw("the netpoller's descriptor was closed, and there is no other");

@@ -91,7 +91,10 @@ void netpoll_closed(int fd);
 /* One of the two for all from LO to HI. */
 void netpoll_range(unsigned lo, unsigned hi, void (*each)(int fd));
 
-/* Is FD one of ours? */
+/* FD under a high number, FD itself closed: for descriptors of ours. An error as it is. */
+int netpoll_high(int fd);
+
+/* Is FD one of the poller's? */
 bool netpoll_owns(int fd);
 /* Make FD, one of ours, free for the program. False: calls are being finished on it. */
 bool netpoll_move(int fd);

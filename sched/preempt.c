@@ -94,7 +94,7 @@ static struct p *longest_locked(int64_t now, int64_t *cpu)
 	struct p *best = NULL;
 	bool best_on = false;
 
-	for (uint32_t i = 0; i < sched.n_procs; i++) {
+	for (uint32_t i = 0; i < atomic_load(&sched.n_ps); i++) {
 		struct p *p = &sched.ps[i];
 		struct m *m = p->m;
 		int64_t clock;
@@ -130,7 +130,7 @@ bool preempt_for_woken(int64_t now)
 	if (!owed)
 		return false;
 	lock_acquire(&notes_lock);
-	for (uint32_t i = 0; i < sched.n_procs; i++)
+	for (uint32_t i = 0; i < atomic_load(&sched.n_ps); i++)
 		owed -= urged_locked(&sched.ps[i], now);
 	for (; owed > 0 && (p = longest_locked(now, &cpu)); owed--) {
 		struct m *m = p->m;

@@ -46,10 +46,12 @@
 #include "sched/base/raw.h"
 #include "sched/cputime.h"
 #include "sched/each_m.h"
+#include "sched/follow.h"
 #include "sched/gtab.h"
 #include "sched/netpoll.h"
 #include "sched/pin.h"
 #include "sched/preempt.h"
+#include "sched/procs.h"
 #include "sched/runq.h"
 #include "sched/timer.h"
 
@@ -64,7 +66,7 @@ _Atomic uint32_t sched_foreign;
 void (*sched_m_attend)(struct m *m);
 
 enum {
-	G0_STACK = 32 << 10,
+	G0_STACK = 64 << 10,
 	SIG_STACK = 32 << 10,
 	GLOBAL_EVERY = 61, /* decisions between looks at the global queue first (Go's number), for those
 			    * there that do not compute long */
@@ -83,10 +85,17 @@ static void enqueue(struct p *p, struct g *g, bool next);
 
 /* ---- lists under sched.lock --------------------------------------------------------------- */
 
+/* P is given back: it is idle, or one too many. */
 static void pidle_put_locked(struct p *p)
 {
-	atomic_store_explicit(&p->status, P_IDLE, memory_order_relaxed);
 	p->m = NULL;
+	if (sched.too_many) {
+		atomic_store_explicit(&p->status, P_STOPPED, memory_order_relaxed);
+		atomic_fetch_sub(&sched.n_procs, 1);
+		atomic_store(&sched.too_many, sched.n_procs > sched.wanted);
+		return;
+	}
+	atomic_store_explicit(&p->status, P_IDLE, memory_order_relaxed);
 	p->link = sched.idle_ps;
 	sched.idle_ps = p;
 	atomic_fetch_add(&sched.n_idle_ps, 1);
@@ -488,7 +497,7 @@ int64_t sched_timers_next(void)
 {
 	int64_t next = INT64_MAX;
 
-	for (uint32_t i = 0; i < sched.n_procs; i++) {
+	for (uint32_t i = 0; i < atomic_load(&sched.n_ps); i++) {
 		int64_t t = timer_next(&sched.ps[i]);
 
 		if (t < next)
@@ -503,7 +512,7 @@ static bool work_anywhere(const struct p *talker, uint32_t tick)
 {
 	if (atomic_load(&sched.n_global))
 		return true;
-	for (uint32_t i = 0; i < sched.n_procs; i++) {
+	for (uint32_t i = 0; i < atomic_load(&sched.n_ps); i++) {
 		const struct p *p = &sched.ps[i];
 
 		if (!runq_empty(&p->runq) &&
@@ -635,7 +644,7 @@ static void run_all_timers(void)
 {
 	int64_t now = raw_now();
 
-	for (uint32_t i = 0; i < sched.n_procs; i++)
+	for (uint32_t i = 0; i < atomic_load(&sched.n_ps); i++)
 		if (timer_next(&sched.ps[i]) <= now)
 			run_timers(&sched.ps[i]);
 }
@@ -833,7 +842,7 @@ void sched_fire_all(int64_t now)
 {
 	struct gqueue due = {0};
 
-	for (uint32_t i = 0; i < sched.n_procs; i++)
+	for (uint32_t i = 0; i < atomic_load(&sched.n_ps); i++)
 		if (timer_next(&sched.ps[i]) <= now)
 			timer_run(&sched.ps[i], now, fire_woken, &due);
 	sched_ready_woken_all(&due);
@@ -869,7 +878,7 @@ static void leave_cpu(struct g *g)
 	struct g *next = NULL;
 
 	/* A pinned G's M looks at no queue. */
-	if (m->p && !m->locked_g) {
+	if (m->p && !m->locked_g && !atomic_load_explicit(&sched.too_many, memory_order_relaxed)) {
 		run_timers(m->p);
 		next = pick_local(m->p);
 	}
@@ -923,8 +932,8 @@ static struct g *steal(struct m *m, struct p **talker)
 
 		p->rand = p->rand * 1664525 + 1013904223;
 		start = p->rand >> 16;
-		for (uint32_t i = 0; i < sched.n_procs; i++) {
-			struct p *v = &sched.ps[(start + i) % sched.n_procs];
+		for (uint32_t i = 0, n = atomic_load(&sched.n_ps); i < n; i++) {
+			struct p *v = &sched.ps[(start + i) % n];
 			struct g *g;
 
 			if (v == p)
@@ -949,6 +958,21 @@ static struct g *steal(struct m *m, struct p **talker)
 	return NULL;
 }
 
+/* There are too many Ps, and M has one: others take what waits for it. */
+static void stop_p(struct m *m)
+{
+	struct p *p = m->p;
+
+	netpoll_arm_lazy(p);
+	for (struct g *g; (g = runq_get(&p->runq));)
+		globq_put(g);
+	lock_acquire(&sched.lock);
+	m->p = NULL;
+	pidle_put_locked(p);
+	lock_release(&sched.lock);
+	sched_wake_p();
+}
+
 static struct g *find_runnable(struct m *m)
 {
 	struct p *talker = NULL;
@@ -964,6 +988,14 @@ static struct g *find_runnable(struct m *m)
 			m_sleep(m);
 			if (m->ending)
 				return NULL;
+			continue;
+		}
+		if (__builtin_expect(atomic_load_explicit(&sched.too_many, memory_order_relaxed), false)) {
+			if (m->spinning) {
+				m->spinning = false;
+				atomic_fetch_sub(&sched.n_spinning, 1);
+			}
+			stop_p(m);
 			continue;
 		}
 		run_timers(p);
@@ -1160,7 +1192,7 @@ void sched_preempt_g(struct g *g)
 	struct p *p = g->m->p;
 
 	run_timers(p);
-	if (!others_wait(p) && !out_of_place(g))
+	if (!others_wait(p) && !out_of_place(g) && !atomic_load_explicit(&sched.too_many, memory_order_relaxed))
 		return;
 	atomic_store_explicit(&g->status, G_RUNNABLE, memory_order_relaxed);
 	if (p->global_tick == p->tick)
@@ -1390,21 +1422,78 @@ bool sched_retake_stalled(struct p *p, struct m *m)
 
 /* ---- beginning ----------------------------------------------------------------------------- */
 
-static int make_ps(uint32_t n)
+static struct p *make_p(uint32_t id)
 {
-	sched.ps = mem_pages(sizeof(struct p) * n);
+	struct p *p = &sched.ps[id];
+
+	p->id = id;
+	p->rand = id * 2654435761u + 1;
+	p->seen_tick = p->urged = UINT32_MAX;
+	timer_init(p);
+	return p;
+}
+
+/* N of them, all idle but the first, and room for MAX. */
+static int make_ps(uint32_t n, uint32_t max)
+{
+	sched.ps = mem_pages(mem_round(sizeof(struct p) * max, MEM_PAGE));
 	if (!sched.ps)
 		return -ENOMEM;
-	sched.n_procs = n;
-	for (uint32_t i = 0; i < n; i++) {
-		sched.ps[i].id = i;
-		sched.ps[i].rand = i * 2654435761u + 1;
-		sched.ps[i].seen_tick = sched.ps[i].urged = UINT32_MAX;
-		timer_init(&sched.ps[i]);
-	}
+	sched.ps_max = max;
+	sched.n_ps = sched.n_procs = sched.wanted = n;
+	make_p(0);
 	for (uint32_t i = n; i-- > 1;)
-		pidle_put_locked(&sched.ps[i]);
+		pidle_put_locked(make_p(i));
 	return 0;
+}
+
+/* As long as more Ps are wanted: stopped ones, then new ones. */
+static void add_ps_locked(void)
+{
+	for (uint32_t i = 0; sched.n_procs < sched.wanted; i++) {
+		struct p *p = &sched.ps[i];
+
+		if (i == sched.n_ps) {
+			make_p(i);
+			atomic_store(&sched.n_ps, i + 1);
+		} else if (atomic_load(&p->status) != P_STOPPED) {
+			continue;
+		}
+		atomic_fetch_add(&sched.n_procs, 1);
+		pidle_put_locked(p);
+	}
+}
+
+void sched_set_procs(uint32_t n)
+{
+	lock_acquire(&sched.lock);
+	atomic_store(&sched.wanted, n);
+	atomic_store(&sched.too_many, sched.n_procs > n);
+	while (sched.too_many && sched.idle_ps)
+		pidle_put_locked(pidle_get_locked());
+	add_ps_locked();
+	lock_release(&sched.lock);
+	/* Who queued a G meanwhile may have seen no idle P (B1). */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (work_anywhere(NULL, 0))
+		sched_wake_p();
+}
+
+void sched_stop_hasten(int64_t now)
+{
+	uint32_t left = atomic_load(&sched.n_procs) - atomic_load(&sched.wanted);
+
+	for (uint32_t i = atomic_load(&sched.n_ps); i-- && (int32_t)left > 0;) {
+		struct p *p = &sched.ps[i];
+		struct m *m = p->m;
+		int64_t cpu;
+
+		if (atomic_load(&p->status) != P_RUNNING || !m || atomic_load(&m->in_sched))
+			continue;
+		cpu = cputime_of_thread(m->tid);
+		preempt_end_slice(p, m, now, cpu, 0, true);
+		left--;
+	}
 }
 
 static void adopt(struct m *m, struct g *g)
@@ -1430,7 +1519,8 @@ int sched_init(const struct sched_config *c)
 		sched.tls_below = arch_get_fs() - (uintptr_t)&g0_of;
 	atomic_store(&sched.timer_when, INT64_MAX);
 	atomic_store(&sched.coarse_now, raw_now());
-	r = make_ps(c->procs);
+	sched.procs_follow = c->procs_follow;
+	r = make_ps(c->procs, c->procs_follow ? PROCS_MAX : c->procs);
 	if (r)
 		return r;
 	m = sched_m_new();
@@ -1460,16 +1550,18 @@ uint32_t sched_procs(void)
 void sched_forked(struct g *g, int32_t pid)
 {
 	struct m *m = g->m;
-	uint32_t n = sched.n_procs;
+	uint32_t n = sched.wanted, max = sched.ps_max;
+	bool follow = sched.procs_follow;
 	size_t below = sched.tls_below;
 
 	/* Locks may have been held, queues been in the middle of a change: all is made anew. What
 	 * the other Ms had is lost to this process. */
 	mem_zero(&sched, sizeof sched);
 	sched.tls_below = below;
+	sched.procs_follow = follow;
 	atomic_store(&sched.timer_when, INT64_MAX);
 	atomic_store(&sched.coarse_now, raw_now());
-	if (make_ps(n))
+	if (make_ps(n, max))
 		throw("no memory after fork");
 	raw3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
 	atomic_store(&m->retaken, RETAKE_NONE);
@@ -1478,6 +1570,7 @@ void sched_forked(struct g *g, int32_t pid)
 	affinity_forked(g, m);
 	cputime_forked(g, m);
 	preempt_forked();
+	follow_forked();
 	m->tid = pid;
 	m->spinning = false;
 	m->all_link = NULL;

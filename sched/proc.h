@@ -9,7 +9,13 @@
 struct sched {
 	struct lock lock;
 	bool active;
-	uint32_t n_procs;
+	/* Ps: those that there are, all of which may hold timers and stolen work; in service; wanted to be so. PS_MAX
+	 * have room. */
+	_Atomic uint32_t n_ps;		     /* [lock], read by all, only grows */
+	_Atomic uint32_t n_procs, wanted;    /* [lock], read by all: all but the stopped */
+	_Atomic bool too_many;		     /* n_procs > wanted [lock], read by all */
+	uint32_t ps_max;
+	bool procs_follow;		     /* what the machine grants us (sysmon.c) */
 	struct p *ps;
 	size_t tls_below;
 
@@ -52,6 +58,13 @@ extern void (*sched_exit_wake)(int32_t *clear_tid);
 /* Called with the clear_tid of a G that is about to end: a G that waits for that, claimed, or NULL. */
 extern struct g *(*sched_exit_joiner)(int32_t *clear_tid);
 
+/*
+ * N Ps in service from now on, 1 .. ps_max. Those too many stop when they next have nobody to run or are given back:
+ * sched_stop_hasten() makes the running ones. Nobody else stops for it, as Go's world does: a stopped P
+ * has given its Gs to the global queue before, and its timers, which stay with it, are looked at as those of an idle P.
+ */
+void sched_set_procs(uint32_t n);
+void sched_stop_hasten(int64_t now);
 /* One more M, if there is an idle P and nobody looks for work already. */
 void sched_wake_p(void);
 /* P's M is gone: run P elsewhere, or put it on the idle list. */

@@ -146,23 +146,6 @@ static bool reader_line(struct reader *r, char line[LINE_SIZE])
 	return any;
 }
 
-/* The first line of the file NAME in DIR. DIR is as it was afterwards. */
-static bool read_first(struct path *dir, const char *name, char line[LINE_SIZE])
-{
-	struct reader r;
-	size_t len = dir->len;
-	bool ok;
-
-	path_add(dir, name);
-	ok = reader_open(&r, dir);
-	if (ok) {
-		ok = reader_line(&r, line);
-		reader_close(&r);
-	}
-	path_trim(dir, len);
-	return ok;
-}
-
 /* ---- Quotas ------------------------------------------------------------------------------ */
 
 static uint32_t quota_cpus(uint64_t quota, uint64_t period)
@@ -177,36 +160,35 @@ static uint32_t quota_cpus(uint64_t quota, uint64_t period)
 	return cpus ? (uint32_t)cpus : 1;
 }
 
-/* cpu.max is "QUOTA PERIOD" or "max PERIOD"; v1 has a file for each, and -1 for no quota. */
-static uint32_t quota_of(struct path *dir, bool v2)
-{
-	char line[LINE_SIZE], *rest = line;
-	uint64_t quota, period;
+const char *const procs_quota_files[2][2] = {
+	{ "cpu.cfs_quota_us", "cpu.cfs_period_us" },
+	{ "cpu.max", NULL },
+};
 
-	if (!read_first(dir, v2 ? "/cpu.max" : "/cpu.cfs_quota_us", line))
+uint32_t procs_quota_parse(const char *text, const char *period)
+{
+	uint64_t of, per;
+
+	if (!number(text, &of))
 		return PROCS_UNLIMITED;
-	if (!number(cut(&rest, ' '), &quota))
-		return PROCS_UNLIMITED;
-	if (!v2) {
-		if (!read_first(dir, "/cpu.cfs_period_us", line))
-			return PROCS_UNLIMITED;
-		rest = line;
-	}
-	return number(rest, &period) ? quota_cpus(quota, period) : PROCS_UNLIMITED;
+	while (!period && *text && *text++ != ' ')
+		;
+	return number(period ? period : text, &per) ? quota_cpus(of, per) : PROCS_UNLIMITED;
 }
 
+/* What is found at each of a walk's directories. */
+struct walk {
+	procs_dir *each;
+	void *arg;
+};
+
 /* The cgroup at DIR and its ancestors up to the mount point, whose path is TOP bytes long. */
-static uint32_t quota_upwards(struct path *dir, size_t top, bool v2)
+static void walk_upwards(const struct walk *w, struct path *dir, size_t top, bool v2)
 {
-	uint32_t least = PROCS_UNLIMITED;
-
 	for (;;) {
-		uint32_t n = quota_of(dir, v2);
-
-		if (n < least)
-			least = n;
+		w->each(dir->s, v2, w->arg);
 		if (dir->len <= top)
-			return least;
+			return;
 		while (dir->len > top && dir->s[dir->len - 1] != '/')
 			dir->len--;
 		while (dir->len > top && dir->s[dir->len - 1] == '/')
@@ -234,21 +216,19 @@ static const char *below(const char *group, const char *root)
 
 /* Finds where the hierarchy is mounted and asks there. A line of mountinfo, proc(5):
  *   36 35 98:0 /root /mount/point rw,noatime master:1 - cgroup cgroup rw,cpu,cpuacct */
-static uint32_t quota_of_group(const char *root, const char *group, bool v2)
+static void walk_group(const struct walk *w, const char *root, const char *group, bool v2)
 {
-	uint32_t least = PROCS_UNLIMITED;
 	struct reader r;
 	struct path dir;
 	char line[LINE_SIZE];
 
 	path_start(&dir, root, "/proc/self/mountinfo");
 	if (!reader_open(&r, &dir))
-		return least;
+		return;
 	while (reader_line(&r, line)) {
 		char *s = line, *shown, *point;
 		const char *rest, *type;
 		size_t top;
-		uint32_t n;
 
 		for (int i = 0; i < 3; i++)
 			cut(&s, ' ');
@@ -270,46 +250,74 @@ static uint32_t quota_of_group(const char *root, const char *group, bool v2)
 		path_start(&dir, root, point);
 		top = dir.len;
 		path_add(&dir, rest);
-		if (dir.cut)
-			continue;
-		n = quota_upwards(&dir, top, v2);
-		if (n < least)
-			least = n;
+		if (!dir.cut)
+			walk_upwards(w, &dir, top, v2);
 	}
 	reader_close(&r);
-	return least;
 }
 
 /* The lines of /proc/self/cgroup are "ID:CONTROLLER,…:PATH", and "0::PATH" for v2. Only one of
  * the two hierarchies has the cpu controller; the other has no such files. */
-uint32_t procs_quota(const char *root)
+void procs_dirs(const char *root, procs_dir *each, void *arg)
 {
-	uint32_t least = PROCS_UNLIMITED;
+	const struct walk w = { each, arg };
 	struct reader r;
 	struct path path;
 	char line[LINE_SIZE];
 
 	path_start(&path, root, "/proc/self/cgroup");
 	if (!reader_open(&r, &path))
-		return least;
+		return;
 	while (reader_line(&r, line)) {
 		char *s = line, *id = cut(&s, ':'), *controllers = cut(&s, ':');
 		bool v2 = same(id, "0") && !*controllers;
 
-		if (v2 || in_list(controllers, "cpu")) {
-			uint32_t n = quota_of_group(root, s, v2);
-
-			if (n < least)
-				least = n;
-		}
+		if (v2 || in_list(controllers, "cpu"))
+			walk_group(&w, root, s, v2);
 	}
 	reader_close(&r);
+}
+
+static bool read_file(const char *dir, const char *name, char line[LINE_SIZE])
+{
+	struct reader r;
+	struct path path;
+	bool ok;
+
+	path_start(&path, dir, "/");
+	path_add(&path, name);
+	if (!reader_open(&r, &path))
+		return false;
+	ok = reader_line(&r, line);
+	reader_close(&r);
+	return ok;
+}
+
+/* *ARG: the least so far. */
+static void least_quota(const char *dir, bool v2, void *arg)
+{
+	const char *const *files = procs_quota_files[v2];
+	char text[LINE_SIZE], period[LINE_SIZE];
+	uint32_t n, *least = arg;
+
+	if (!read_file(dir, files[0], text) || (files[1] && !read_file(dir, files[1], period)))
+		return;
+	n = procs_quota_parse(text, files[1] ? period : NULL);
+	if (n < *least)
+		*least = n;
+}
+
+uint32_t procs_quota(const char *root)
+{
+	uint32_t least = PROCS_UNLIMITED;
+
+	procs_dirs(root, least_quota, &least);
 	return least;
 }
 
 /* ---- Affinity, and the answer ------------------------------------------------------------ */
 
-static uint32_t affinity_count(void)
+uint32_t procs_affinity(void)
 {
 	unsigned long mask[PROCS_MAX];
 	long bytes = raw3(SYS_sched_getaffinity, 0, sizeof(mask), mask);
@@ -323,13 +331,7 @@ static uint32_t affinity_count(void)
 
 uint32_t procs_default(void)
 {
-	uint32_t n = affinity_count(), quota = procs_quota("");
-
-	if (quota < n)
-		n = quota;
-	if (n > PROCS_MAX)
-		n = PROCS_MAX;
-	return n ? n : 1;
+	return procs_least(procs_affinity(), procs_quota(""));
 }
 
 bool procs_parse(const char *s, uint32_t *n)

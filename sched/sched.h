@@ -27,6 +27,7 @@ extern _Atomic uint32_t sched_foreign;
 
 struct sched_config {
 	uint32_t procs;
+	bool procs_follow; /* what the machine grants us, see sysmon.h */
 	int32_t pid;
 	size_t tls_below; /* bytes of static TLS below the thread pointer that g0 must be able to read */
 };

@@ -25,6 +25,7 @@
 #include "sched/pin.h"
 #include "sched/preempt.h"
 #include "sched/proc.h"
+#include "sched/follow.h"
 #include "sched/runq.h"
 #include "sched/signal.h"
 #include "sched/stack.h"
@@ -39,6 +40,7 @@ enum {
 	IDLE_FOR = 5 * 1000 * 1000, /* ns: looks that all find all Ps idle before it sleeps */
 	ASK_AGAIN = 20 * 1000 * 1000, /* what an M does that waited for a CPU: to ask costs some 20 us */
 	TRIM_PAUSE = 1000 * 1000 * 1000,
+	PROCS_PAUSE = 1000 * 1000 * 1000, /* between looks at how many CPUs we are granted */
 	STALL = 1000 * 1000, /* without a decision of its scheduler: look what the M does */
 };
 
@@ -85,7 +87,7 @@ static bool retake(bool long_pause)
 {
 	bool found = false;
 
-	for (uint32_t i = 0; i < sched.n_procs; i++) {
+	for (uint32_t i = 0; i < atomic_load(&sched.n_ps); i++) {
 		struct p *p = &sched.ps[i];
 		uint32_t tick = atomic_load(&p->syscall_tick), expect = P_SYSCALL;
 
@@ -220,7 +222,7 @@ static int64_t stall_or_preempt(void)
 {
 	int64_t now = raw_now(), again = INT64_MAX;
 
-	for (uint32_t i = 0; i < sched.n_procs; i++) {
+	for (uint32_t i = 0; i < atomic_load(&sched.n_ps); i++) {
 		struct p *p = &sched.ps[i];
 		uint32_t status = atomic_load(&p->status);
 		struct m *m = p->m;
@@ -273,7 +275,7 @@ static bool relieve(void)
 	struct m *m = relieved;
 	bool waits = false;
 
-	for (uint32_t i = 0; i < sched.n_procs && !waits; i++)
+	for (uint32_t i = 0; i < atomic_load(&sched.n_ps) && !waits; i++)
 		waits = work_waits(&sched.ps[i]);
 	if (!waits || atomic_load(&sched.n_idle_ps) == 0)
 		return false;
@@ -310,7 +312,7 @@ static bool arm_lazies(void)
 {
 	bool some = false;
 
-	for (uint32_t i = 0; i < sched.n_procs; i++) {
+	for (uint32_t i = 0; i < atomic_load(&sched.n_ps); i++) {
 		struct p *p = &sched.ps[i];
 		uint32_t n = atomic_load(&p->n_lazy);
 
@@ -384,6 +386,23 @@ static void sleep_busy(int64_t pause)
 	sched_ready_woken_all(&ready);
 }
 
+/* Nobody said how many Ps there are to be: as many as the kernel lets us run at once. Our own mask is that of all
+ * Ms whose Gs have none of their own (affinity.h). */
+static int64_t procs_next;
+
+static void follow_procs(int64_t now)
+{
+	if (sched.procs_follow && now >= procs_next) {
+		uint32_t n = follow_now();
+
+		if (procs_next && n != atomic_load(&sched.wanted))
+			sched_set_procs(n);
+		procs_next = now + PROCS_PAUSE;
+	}
+	if (atomic_load(&sched.too_many))
+		sched_stop_hasten(now);
+}
+
 /* What people want to see. */
 static void report(void)
 {
@@ -419,6 +438,7 @@ static void loop(void *arg)
 		}
 		report();
 		trim();
+		follow_procs(raw_now());
 		armed = arm_lazies();
 		/* Nobody else may look whose descriptors are ready. */
 		if (netpoll_waiters() && !atomic_load(&sched.timer_m) &&

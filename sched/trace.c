@@ -85,14 +85,20 @@ void trace_report(struct out *o, int64_t since, bool detail)
 		sched.n_ms - sched.n_dead_ms,
 		atomic_load(&sched.n_spinning), sched.n_idle_ms, atomic_load(&sched.n_global));
 	if (!detail) {
-		for (uint32_t i = 0; i < sched.n_procs; i++)
-			out_add(o, "%s%u", i ? " " : " [", runq_len(&sched.ps[i].runq));
+		const char *before = " [";
+
+		for (uint32_t i = 0; i < atomic_load(&sched.n_ps); i++) {
+			if (atomic_load(&sched.ps[i].status) == P_STOPPED)
+				continue;
+			out_add(o, "%s%u", before, runq_len(&sched.ps[i].runq));
+			before = " ";
+		}
 		out_add(o, "]\n");
 		return;
 	}
 	out_add(o, " gcwaiting=0 nmidlelocked=0 stopwait=0 sysmonwait=%u preempts=%u\n",
 		atomic_load(&sched.watcher_asleep), atomic_load(&sched.n_preempts));
-	for (uint32_t i = 0; i < sched.n_procs; i++)
+	for (uint32_t i = 0; i < atomic_load(&sched.n_ps); i++)
 		report_p(o, &sched.ps[i]);
 	for (const struct m *m = sched.all_ms; m; m = m->all_link)
 		if (!m->gone && m != watcher)

@@ -178,8 +178,9 @@ struct g {
 /* ---- P ----------------------------------------------------------------------------------- */
 
 /* IDLE: on the idle list [sched.lock]. RUNNING: m->p of one M. SYSCALL: its M is in a raw call;
- * whoever CASes it away owns it: the M itself on its way back, or sysmon. */
-enum p_status { P_IDLE, P_RUNNING, P_SYSCALL };
+ * whoever CASes it away owns it: the M itself on its way back, or sysmon. STOPPED: out of service until
+ * sched_set_procs() puts it on the idle list [sched.lock]. */
+enum p_status { P_IDLE, P_RUNNING, P_SYSCALL, P_STOPPED };
 
 enum { RUNQ_SIZE = 256, CACHE_LINE = 64 };
 

@@ -23,7 +23,7 @@
 #include "sched/dump.h"
 #include "sched/futex.h"
 #include "sched/proc.h"
-#include "sched/procs.h"
+#include "sched/follow.h"
 #include "sched/signal.h"
 #include "sched/preempt.h"
 #include "sched/sysmon.h"
@@ -217,7 +217,8 @@ static void activate_once(void)
 	int r;
 
 	config_read(&asked, ignored);
-	c.procs = asked.procs ? asked.procs : procs_default();
+	c.procs = asked.procs ? asked.procs : follow_begin("");
+	c.procs_follow = !asked.procs;
 	c.tls_below = (size_t)((char *)__builtin_thread_pointer() - (char *)&self_g) + 64;
 	find_clock();
 	dl_iterate_phdr(look, &f);

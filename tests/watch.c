@@ -8,9 +8,11 @@
  */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <regex.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -38,7 +40,7 @@ struct watched {
 /* How many that compute the next one has; NULL: threads that wait. */
 static const char *threads;
 
-/* Starts it with these variables; it has said "ready". */
+/* Starts it with these variables (NPROCS 0: not said); it has said "ready". */
 static struct watched *start(int nprocs, const char *godebug, const char *gothreads)
 {
 	static struct watched w;
@@ -53,7 +55,8 @@ static struct watched *start(int nprocs, const char *godebug, const char *gothre
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		clearenv();
 		snprintf(num, sizeof(num), "%d", nprocs);
-		setenv("GOMAXPROCS", num, 1);
+		if (nprocs)
+			setenv("GOMAXPROCS", num, 1);
 		setenv("LD_PRELOAD", GOTHREADS_LIB, 1);
 		if (godebug)
 			setenv("GODEBUG", godebug, 1);
@@ -245,6 +248,70 @@ Test(watch, no_signal_preempts_without_async, .timeout = LIMIT)
 	while (preempts(w, 20) < 0)
 		cr_assert(more(w, -1));
 	cr_assert_eq(preempts(w, 0), 0);
+	stop(w);
+}
+
+/* ---- How many Ps ------------------------------------------------------------------------- */
+
+/* All its kernel threads may run on CPUS alone. Those that others make meanwhile have their makers' CPUs, so until a
+ * look finds none new. */
+static void run_on(pid_t pid, const cpu_set_t *cpus)
+{
+	char path[64];
+	int before = 0, n;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	for (;; before = n) {
+		struct dirent *e;
+		DIR *d = opendir(path);
+
+		cr_assert_not_null(d);
+		n = 0;
+		while ((e = readdir(d)))
+			if (*e->d_name != '.')
+				n += sched_setaffinity(atoi(e->d_name), sizeof(*cpus), cpus) == 0;
+		closedir(d);
+		if (n == before)
+			return;
+	}
+}
+
+/* Its last report says that there are N. */
+static void until_procs(struct watched *w, int n)
+{
+	const char *last, *at;
+
+	do {
+		cr_assert(more(w, -1));
+		for (last = NULL, at = w->text; (at = strstr(at, ": gomaxprocs=")) && strchr(at, '\n'); at++)
+			last = at + strlen(": gomaxprocs=");
+	} while (!last || strtol(last, NULL, 10) != n);
+}
+
+/* When nobody says how many, as many as there are CPUs for it, whoever changes that, and the threads go on. */
+Test(watch, follows_its_cpus, .timeout = LIMIT)
+{
+	cpu_set_t all, one;
+	struct watched *w;
+
+	cr_assert_eq(sched_getaffinity(0, sizeof(all), &all), 0);
+	if (CPU_COUNT(&all) < 2)
+		cr_skip_test("there is one CPU");
+	CPU_ZERO(&one);
+	for (int i = 0; !CPU_COUNT(&one); i++)
+		if (CPU_ISSET(i, &all))
+			CPU_SET(i, &one);
+	threads = "4";
+	cr_assert_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+	w = start(0, "schedtrace=20", NULL);
+	cr_assert_eq(sched_setaffinity(0, sizeof(all), &all), 0);
+	until_procs(w, 1);
+	for (int i = 0; i < 2; i++) {
+		run_on(w->pid, &all);
+		until_procs(w, CPU_COUNT(&all));
+		run_on(w->pid, &one);
+		until_procs(w, 1);
+	}
 	stop(w);
 }
 

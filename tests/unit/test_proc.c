@@ -382,6 +382,72 @@ Test(proc, as_many_gs_run_at_once_as_there_are_ps)
 	}
 }
 
+/* ---- More and fewer Ps ---- */
+
+static void set_procs(uint32_t n)
+{
+	struct g *g = self_g;
+
+	sched_enter(g);
+	sched_set_procs(n);
+	sched_leave(g);
+}
+
+/* All sorts of ways off a P, and some computing, until STOP. */
+static void keep_busy(void *arg)
+{
+	uint64_t seed = (uintptr_t)arg + 1;
+
+	while (!atomic_load(&stop)) {
+		struct timespec ts = { 0, (long)(harness_random(&seed) % 50000) };
+
+		switch (harness_random(&seed) % 4) {
+		case 0:
+			g_yield();
+			break;
+		case 1:
+			G_CHECK(CALL2(SYS_nanosleep, &ts, NULL) == 0);
+			break;
+		case 2:
+			G_CHECK(CALL3(SYS_read, -1, NULL, 0) == -EBADF);
+			break;
+		case 3:
+			for (uint64_t i = harness_random(&seed) % 20000; i--;)
+				raw_pause();
+		}
+		atomic_fetch_add(&count, 1);
+	}
+}
+
+/* Whatever is queued, sleeps or runs on a P that stops goes on elsewhere, and the Ps come to be as many as were
+ * wanted last. (Those whose G makes no call: tests/watch.c.) */
+Test(proc, ps_come_and_go)
+{
+	enum { BUSY = 12, ROUNDS = 300, MOST = 4 };
+	static struct harness_g h[BUSY];
+	uint64_t seed = 11;
+
+	harness_start(MOST);
+	for (int i = 0; i < BUSY; i++) {
+		h[i] = (struct harness_g){ .fn = keep_busy, .arg = (void *)(uintptr_t)i };
+		harness_spawn(&h[i]);
+	}
+	for (int round = 0; round < ROUNDS; round++) {
+		uint32_t want = 1 + (uint32_t)(harness_random(&seed) % MOST), done;
+
+		set_procs(want);
+		while (atomic_load(&sched.n_procs) != want)
+			g_yield();
+		CHECK(atomic_load(&sched.n_idle_ps) <= want);
+		/* They do go on. */
+		done = atomic_load(&count);
+		while (atomic_load(&count) - done < 20)
+			g_yield();
+	}
+	atomic_store(&stop, 1);
+	join_all(h, BUSY);
+}
+
 /* ---- Calls that block ---- */
 
 static int fd[2];

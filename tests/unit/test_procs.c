@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The default number of Ps, on made-up /proc and cgroup trees. */
 #define _GNU_SOURCE
+#include "sched/follow.h"
 #include "sched/procs.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <sched.h>
 #include <stdio.h>
@@ -169,6 +171,35 @@ Test(procs_quota, long_lines_are_passed_over)
 	v2("0::/a\n", text);
 	file("/sys/fs/cgroup/a/cpu.max", "200000 100000\n");
 	cr_expect_eq(procs_quota(root), 2);
+}
+
+/* What changes afterwards is seen; a file whose number the program wants is given up. */
+Test(procs_quota, is_followed)
+{
+	cpu_set_t set;
+	uint32_t all;
+
+	cr_assert_eq(sched_getaffinity(0, sizeof(set), &set), 0);
+	all = (uint32_t)CPU_COUNT(&set);
+	file("/proc/self/cgroup", "0::/a\n1:cpu:/b\n");
+	file("/proc/self/mountinfo", V2_MOUNT "32 22 0:30 / /v1 rw - cgroup cgroup rw,cpu\n");
+	file("/sys/fs/cgroup/a/cpu.max", "max 100000\n");
+	file("/v1/b/cpu.cfs_quota_us", "-1\n");
+	file("/v1/b/cpu.cfs_period_us", "100000\n");
+	cr_expect_eq(follow_begin(root), all);
+	file("/sys/fs/cgroup/a/cpu.max", "100000 100000\n");
+	cr_expect_eq(follow_now(), 1);
+	file("/sys/fs/cgroup/a/cpu.max", "9000000 100000\n");
+	cr_expect_eq(follow_now(), all);
+	file("/v1/b/cpu.cfs_quota_us", "50000\n");
+	cr_expect_eq(follow_now(), 1);
+	for (int fd = 0; fd < 1 << 16; fd++)
+		if (follow_owns(fd)) {
+			follow_release(fd);
+			cr_expect_lt(fcntl(fd, F_GETFD), 0);
+			cr_expect_not(follow_owns(fd));
+		}
+	cr_expect_eq(follow_now(), all);
 }
 
 Test(procs, default_is_within_affinity)
