@@ -77,7 +77,7 @@ static void make_up(void)
 	ps[1].timers.n = 2;
 	runq_put(&ps[0].runq, gs[1], false);
 	runq_put(&ps[0].runq, gs[2], true);
-	sched.n_procs = 2;
+	sched.n_ps = sched.n_procs = 2;
 	sched.ps = ps;
 	sched.n_idle_ps = 1;
 	sched.all_ms = &ms[1];
