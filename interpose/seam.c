@@ -2,8 +2,10 @@
 /* Where every patched system call arrives, and which way it goes from there. */
 #include "interpose/seam.h"
 
+#include <asm/ioctls.h>
 #include <asm/unistd.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 
 #include "interpose/limit.h"
@@ -108,6 +110,7 @@ static seam_body *const bodies[] = {
 	[__NR_perf_event_open] = sys_perf_event_open,
 	[__NR_kcmp] = sys_kcmp,
 	[__NR_fcntl] = sys_fcntl,
+	[__NR_ioctl] = sys_ioctl,
 	[__NR_mmap] = sys_mmap,
 	[__NR_mremap] = sys_mremap,
 	[__NR_shmat] = sys_shmat,
@@ -340,6 +343,11 @@ static long no_g(struct g *g, struct seam *s)
 	uint64_t mask;
 	long r;
 
+	if ((s->nr == __NR_fcntl && s->arg[1] == F_SETFL) || (s->nr == __NR_ioctl && s->arg[1] == FIONBIO)) {
+		r = seam_raw(s);
+		netpoll_flags_set();
+		return r;
+	}
 	if (!sched_active() || !sig_own_process()) {
 		if (s->nr == __NR_clone || s->nr == __NR_clone3)
 			return seam_raw_clone(s);

@@ -46,6 +46,7 @@ struct seam_way {
 	bool tried;	/* the last was made so that it does not wait: a short count is what there was */
 	int fd;		/* goes on with this one, ours, instead of its own; -1 */
 	unsigned rounds; /* parked, in vain */
+	uint32_t seen;	/* netpoll_seen() before the last try */
 	int64_t since;	/* when it first waited, ns; 0: not yet */
 	int64_t limit;	/* of its socket, ns from SINCE; 0: none, or not asked for */
 };
@@ -119,7 +120,7 @@ seam_body sys_of_process, sys_memory_of_process, sys_get_robust_list, sys_open, 
 	sys_getdents64, sys_path, sys_path_at, sys_readlink, sys_readlinkat;
 
 seam_body sys_namespaces, sys_of_thread, sys_arch_prctl, sys_keys, sys_set_or_ask, sys_seccomp, sys_capget, sys_capset, sys_prctl,
-	sys_pidfd_open, sys_perf_event_open, sys_kcmp, sys_fcntl;
+	sys_pidfd_open, sys_perf_event_open, sys_kcmp, sys_fcntl, sys_ioctl;
 
 seam_body sys_futex_waitv, sys_futex_wait, sys_futex_wake, sys_set_ids, sys_close, sys_dup2, sys_close_range, sys_poll,
 	sys_epoll_wait, sys_select;

@@ -3,6 +3,7 @@
  * The life of descriptors: those who wait for one that is closed finish on its file, and the poller's own
  * are not the program's to close. G is NULL for threads that are no G.
  */
+#include <asm/ioctls.h>
 #include <asm/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -75,6 +76,15 @@ long sys_dup2(struct g *g, struct seam *s)
 	tell(g, (unsigned)to, (unsigned)to, netpoll_closing);
 	r = call(g, s);
 	tell(g, (unsigned)to, (unsigned)to, netpoll_closed);
+	return r;
+}
+
+long sys_ioctl(struct g *g, struct seam *s)
+{
+	long r = call(g, s);
+
+	if (s->arg[1] == FIONBIO)
+		netpoll_flags_set();
 	return r;
 }
 

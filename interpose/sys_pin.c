@@ -19,6 +19,7 @@
 #include "sched/base/raw.h"
 #include "sched/each_m.h"
 #include "sched/gtab.h"
+#include "sched/netpoll.h"
 #include "sched/pin.h"
 #include "sched/retire.h"
 #include "sched/sysmon.h"
@@ -331,6 +332,8 @@ long sys_fcntl(struct g *g, struct seam *s)
 		return seam_call(g, &t, flags);
 	}
 	r = seam_call(g, s, flags);
+	if (s->arg[1] == F_SETFL)
+		netpoll_flags_set();
 	if (r == 0 && s->arg[1] == F_GETOWN_EX && arch_copy_user(&owner, (void *)s->arg[2], sizeof owner) == 0 &&
 	    owner.type == F_OWNER_TID) {
 		to = pin_find(owner.pid);

@@ -121,6 +121,7 @@ static long wait_many(struct g *g, struct many *m)
 	m->ask.arg[l.arg] = l.kind == LIMIT_MS ? 0 : (long)&zero;
 	for (unsigned round = 0;; round++) {
 		bool restart = false;
+		uint32_t seen = netpoll_seen(m->want->fd);
 
 		r = ask(g, m);
 		/* poll(2) says so though it was not to wait, if a kick comes just then. */
@@ -134,7 +135,7 @@ static long wait_many(struct g *g, struct many *m)
 			int64_t until = trust ? raw_now() + TRUST_NS : deadline;
 
 			end = round < ROUNDS ? netpoll_wait_any(g, m->want, m->n,
-								until < deadline ? until : deadline, trust)
+								until < deadline ? until : deadline, &seen, trust)
 					     : -EBUSY;
 		}
 		if (end == 0 || end == -ETIMEDOUT || end == -EBADF)

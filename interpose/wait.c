@@ -9,8 +9,9 @@
  * does not wait, about 100 ns. Descriptors that never make one wait (files, O_NONBLOCK) look ready,
  * or are asked for their flags once they do not.
  *
- * Calls on a pipe or socket: one that is ready costs one system call; one that waits the try, fcntl (is
- * it O_NONBLOCK?), on a socket that has been given one getsockopt (its time limit), epoll_ctl, and the second try.
+ * Calls on a pipe or socket: one that is ready costs one system call; one that waits the try and the second try,
+ * and on a socket that has been given a time limit getsockopt and epoll_ctl. What is known besides (is it
+ * O_NONBLOCK? has epoll been told?) netpoll.c keeps.
  *
  * What has no form that does not wait is asked by poll, parked, and then made: a terminal, where nothing but
  * data is waited for (terminal_waits()); inotify; a socket with a low-water mark, of which a part must not be
@@ -258,7 +259,6 @@ static bool writes(long nr)
 static enum wait_end try(struct g *g, const struct seam *s, enum netpoll_kind kind, long *r)
 {
 	bool made;
-	long flags;
 
 	sched_enter_syscall(g);
 	made = nowait(s, kind, r);
@@ -273,8 +273,7 @@ static enum wait_end try(struct g *g, const struct seam *s, enum netpoll_kind ki
 		netpoll_wrote(g, (int)s->arg[0]);
 	if (*r != -EAGAIN)
 		return END_DONE;
-	flags = raw2(SYS_fcntl, s->arg[0], F_GETFL);
-	if (!raw_failed(flags) && !(flags & O_NONBLOCK))
+	if (netpoll_blocking((int)s->arg[0]))
 		return END_BLOCK;
 	/* Sockets have said so themselves; see the head of this file. */
 	return is_socket(kind) && s->nr != __NR_write && s->nr != __NR_writev && s->nr != __NR_readv
@@ -298,7 +297,8 @@ static enum wait_end park_for(struct g *g, struct seam *s, const struct row *row
 	if (way->rounds > 1)
 		netpoll_in_vain(fd);
 	*r = netpoll_wait(g, &fd, row->flags & READS ? POLLIN : POLLOUT,
-			  way->limit ? way->since + way->limit : INT64_MAX);
+			  way->limit ? way->since + way->limit : INT64_MAX,
+			  kind == KIND_PIPE || kind == KIND_SOCKET ? &way->seen : NULL);
 	if (fd != (int)s->arg[0]) {
 		s->arg[0] = fd;
 		way->fd = fd;
@@ -450,6 +450,7 @@ enum wait_end wait_for(struct g *g, struct seam *s, const struct row *row, struc
 	if (!(row->flags & (READS | WRITES)))
 		return expected(s, row) ? END_BLOCK : END_READY;
 	kind = netpoll_kind((int)s->arg[0]);
+	way->seen = netpoll_seen((int)s->arg[0]);
 	/* A read that brings less than the low-water mark cannot be put back. */
 	end = kind == KIND_SOCKET_SET && (row->flags & READS) && low_water((int)s->arg[0])
 		      ? END_AGAIN
@@ -483,7 +484,7 @@ long wait_for_fd(struct g *g, int *fd, short events, bool restart, int64_t deadl
 
 		if (raw3(SYS_poll, &p, 1, 0) != 0 || !may_wait(raw2(SYS_fcntl, *fd, F_GETFL), events))
 			return 0;
-		r = netpoll_wait(g, fd, events, deadline);
+		r = netpoll_wait(g, fd, events, deadline, NULL);
 		if (r != 0 && r != -EINTR)
 			return 0;
 		if (r == 0)

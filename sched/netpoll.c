@@ -9,13 +9,31 @@
  * idle M that also sleeps until the next deadline (m_sleep(), "the keeper"), waiting; sysmon, when all Ps
  * are busy. All three get a list of Gs, already claimed, and queue them: nothing is scheduled here.
  *
- * Edge-triggered registration, as in Go, was not taken: it needs a descriptor's whole life, and here
- * numbers are closed, replaced and inherited behind our back. Each number has a slot with the Gs that wait
- * for it. A wait registers it with EPOLLONESHOT for what its slot's waiters want; an event takes off one
- * waiter for each thing that has become possible (all of them upon an error or a hang-up), and arms
- * again for who is left. So readiness is level-triggered: a descriptor that became ready before the
- * registration reports at once, one whose woken waiter does not use up what came wakes the next, and a
- * registration that nobody needs any more fires once, in vain.
+ * Each number has a slot with the Gs that wait for it, registered in one of two ways.
+ *
+ * By level: a wait registers the number with EPOLLONESHOT for what its slot's waiters want; an event takes off
+ * one waiter for each thing that has become possible (all of them upon an error or a hang-up), and arms
+ * again for who is left. A descriptor that became ready before the registration reports at once, one whose
+ * woken waiter does not use up what came wakes the next, and a registration that nobody needs any more
+ * fires once, in vain. It costs a call each wait.
+ *
+ * By edge, as in Go: once with EPOLLET, and a wait costs no call. An edge says that something came, not that it
+ * is still there. So each is counted in the slot (s->edges), and who is to wait reads the count
+ * before his try, which found nothing: if it is another when he is about to wait, under the slot's lock, he
+ * tries again instead. Either what he missed came after his try, and its edge is yet to be counted or
+ * counted since, or he had it. (In Go a try clears a flag; here several may try, and one would clear what is for
+ * another.) An edge wakes one waiter, and nobody the one behind him, who would find the rest: so a slot in
+ * which two wait for the same goes by level from then on (s->level), and so does one whose waiters do not say
+ * what they have seen. An edge that nobody waits for costs its harvest, and a file may have many more
+ * of those, its reader gone elsewhere, perhaps to a forked child: after EDGES_UNWANTED since anybody tried,
+ * the registration ends.
+ *
+ * That the kernel has the registration is a guess: a number can be closed, and used again, behind our back.
+ * A guess by level is put right by the call of each wait, one by edge would be believed for ever. So
+ * sysmon looks after those who have waited for a while (netpoll_doubt()): it registers their numbers anew,
+ * which reports at once what is there. A wrong guess costs DOUBT_PAUSE, never a wake-up. The same goes for
+ * O_NONBLOCK not being set, which is not asked of each wait either (netpoll_blocking()): a process that shares the
+ * file may set it. Calls that begin after that should fail, and wait until sysmon asks.
  *
  * No wake-up is lost. A waiter is in its slot, and its park published, before the descriptor is armed, all
  * under the slot's lock, which event() takes too: whatever epoll reports after the arming finds the
@@ -33,7 +51,7 @@
  * which they finish their calls.
  *
  * Gs that talk to each other through a pipe or a socket need no poller. When a P has nothing to run after a
- * write, and one descriptor then is ready, the two are taken for the ends of one thing (netpoll_learn()). From then
+ * write, and one descriptor then is ready, and that several times in a row, the two are taken for the ends of one thing (netpoll_learn()). From then
  * on a write wakes who waits at the other end, who comes next on the writer's P (netpoll_wrote()); found nothing,
  * the guess is forgotten. And who begins to wait for such an end while his P has another to run next does not tell
  * epoll: it would only wake another M for what is done here. The P keeps in mind that it owes this
@@ -67,14 +85,23 @@ struct waiter {
 	uint64_t seq;
 	_Atomic int fd;	 /* whose slot it is in; changed under the locks of both */
 	uint32_t events; /* EPOLL*; so are those of poll(2) */
-	bool queued;	 /* [lock: slot's] */
+	uint32_t since;	 /* how many passes of netpoll_doubt() there had been when it came, or DOUBTED [lock: slot's] */
+	_Atomic bool queued; /* [lock: slot's]; fallen, the waiter is its G's alone */
 	bool movable;	 /* to another number of the same file */
 };
 
 struct slot {
 	struct lock lock;
 	bool known;    /* a guess: epoll has it [lock] */
+	bool level;    /* several wait for the same here [lock] */
+	_Atomic uint8_t unwanted; /* edges since anybody last tried or waited [any] */
+	uint32_t edge; /* a guess: registered by edge for these [lock] */
+	_Atomic uint32_t edges; /* that were reported [lock], read by all */
+	_Atomic uint32_t blocks; /* a guess: O_NONBLOCK was not set when this was flags_set [lock], read by all */
+	_Atomic uint32_t life;	/* changes when the number is closed [any] */
 	uint32_t armed; /* a guess: for these, and has not reported since [lock] */
+	_Atomic uint32_t guess; /* what is written here was followed by that number, less one, being ready [any] */
+	_Atomic uint8_t guessed; /* so many times in a row [any] */
 	uint32_t peer; /* a guess: what is written here is read at that number, less one [any] */
 	uint32_t hinted; /* by a write to that number, less one [lock] */
 	uint32_t held; /* the number is ours: so many calls finish on it [lock] */
@@ -87,6 +114,9 @@ enum {
 	EVENTS = 64,
 	KINDS = 1 << 16,
 	HIGH = 1024, /* the table of descriptors grows with the highest, and every fork copies it */
+	EDGES_UNWANTED = 16,
+	GUESSED_OFTEN = 4, /* is taken for a fact */
+	DOUBTED = UINT32_MAX, /* a waiter that netpoll_doubt() has looked after */
 };
 
 static _Atomic uint8_t kinds[KINDS];
@@ -96,6 +126,9 @@ static struct lock start_lock;
 static _Atomic(struct slot *) chunks[SLOTS / CHUNK];
 static _Atomic int epfd = -1, evfd = -1;
 static _Atomic uint32_t n_waiters;
+static _Atomic uint32_t doubts; /* how many passes of netpoll_doubt() there were */
+static _Atomic bool doubtful;	/* somebody has begun to wait by edge since the last */
+static _Atomic uint32_t flags_set = 1;
 
 uint32_t netpoll_waiters(void)
 {
@@ -211,11 +244,12 @@ static void insert_locked(struct slot *s, struct waiter *w)
 	else
 		s->head = w;
 	s->tail = w;
-	w->queued = true;
+	w->since = atomic_load_explicit(&doubts, memory_order_relaxed);
+	atomic_store_explicit(&w->queued, true, memory_order_relaxed);
 	atomic_fetch_add(&n_waiters, 1);
 }
 
-static void remove_locked(struct slot *s, struct waiter *w)
+static void unlink_locked(struct slot *s, struct waiter *w)
 {
 	if (w->prev)
 		w->prev->next = w->next;
@@ -225,26 +259,71 @@ static void remove_locked(struct slot *s, struct waiter *w)
 		w->next->prev = w->prev;
 	else
 		s->tail = w->prev;
-	w->queued = false;
 	atomic_fetch_sub(&n_waiters, 1);
+}
+
+/* W is gone with that, if its park has ended. */
+static void remove_locked(struct slot *s, struct waiter *w)
+{
+	unlink_locked(s, w);
+	atomic_store_explicit(&w->queued, false, memory_order_release); /* with take_off() */
+}
+
+/* Tell epoll that FD, in S, is to be waited for by EV. */
+static long register_locked(struct slot *s, int fd, struct epoll_event *ev)
+{
+	int ep = atomic_load_explicit(&epfd, memory_order_relaxed);
+	long r = raw4(SYS_epoll_ctl, ep, s->known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, ev);
+
+	if (r == -ENOENT)
+		r = raw4(SYS_epoll_ctl, ep, EPOLL_CTL_ADD, fd, ev);
+	else if (r == -EEXIST)
+		r = raw4(SYS_epoll_ctl, ep, EPOLL_CTL_MOD, fd, ev);
+	s->known = !raw_failed(r);
+	s->armed = s->edge = 0;
+	return r;
 }
 
 static long arm_locked(struct slot *s, int fd)
 {
 	struct epoll_event ev = {.events = EPOLLONESHOT, .data.u64 = (uint32_t)fd};
-	int ep = atomic_load_explicit(&epfd, memory_order_relaxed);
 	long r;
 
 	for (struct waiter *w = s->head; w; w = w->next)
 		ev.events |= w->events;
-	r = raw4(SYS_epoll_ctl, ep, s->known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &ev);
-	if (r == -ENOENT)
-		r = raw4(SYS_epoll_ctl, ep, EPOLL_CTL_ADD, fd, &ev);
-	else if (r == -EEXIST)
-		r = raw4(SYS_epoll_ctl, ep, EPOLL_CTL_MOD, fd, &ev);
-	s->known = !raw_failed(r);
-	s->armed = s->known ? ev.events : 0;
+	r = register_locked(s, fd, &ev);
+	if (!r)
+		s->armed = ev.events;
 	return r;
+}
+
+/* By edge, for EVENTS too. What is ready by now is an edge. */
+static long arm_edge_locked(struct slot *s, int fd, uint32_t events)
+{
+	struct epoll_event ev = {.events = EPOLLET | s->edge | events, .data.u64 = (uint32_t)fd};
+	long r = register_locked(s, fd, &ev);
+
+	if (!r)
+		s->edge = ev.events & ~(uint32_t)EPOLLET;
+	return r;
+}
+
+static void unregister_locked(struct slot *s, int fd)
+{
+	if (s->known)
+		raw4(SYS_epoll_ctl, atomic_load(&epfd), EPOLL_CTL_DEL, fd, NULL);
+	s->known = false;
+	s->armed = s->edge = 0;
+	atomic_store_explicit(&s->unwanted, 0, memory_order_relaxed);
+}
+
+/* Does anybody else wait for what W does? */
+static bool shared_locked(const struct slot *s, const struct waiter *w)
+{
+	for (const struct waiter *v = s->head; v; v = v->next)
+		if (v != w && v->events & w->events)
+			return true;
+	return false;
 }
 
 /* What W wants is armed already? */
@@ -329,7 +408,7 @@ static void forget_kind(int fd)
 /* W, which may have been moved, off its slot. */
 static void take_off(struct waiter *w)
 {
-	for (;;) {
+	while (atomic_load_explicit(&w->queued, memory_order_acquire)) { /* with remove_locked() */
 		int fd = atomic_load(&w->fd);
 		struct slot *s = slot_of(fd, false);
 
@@ -345,7 +424,6 @@ static void take_off(struct waiter *w)
 	}
 }
 
-/* The first waiter that cannot be waited for ends the park, if nobody else has; the reason, or 0. */
 /* Of S's waiters that are still parked the first for each of EVENTS, or ALL that want any. */
 static void wake_locked(struct slot *s, uint32_t events, bool all, struct gqueue *ready)
 {
@@ -372,7 +450,7 @@ static bool lazy_locked(const struct slot *s, const struct g *g)
 {
 	const struct m *m = g->m;
 
-	return s->hinted && !s->armed && m->p && !m->locked_g && !atomic_load(&g->own_m) &&
+	return s->hinted && !s->armed && !s->edge && m->p && !m->locked_g && !atomic_load(&g->own_m) &&
 	       atomic_load_explicit(&m->p->runq.next, memory_order_relaxed);
 }
 
@@ -430,11 +508,21 @@ void netpoll_wrote(struct g *g, int fd)
 
 void netpoll_learn(struct p *p, int fd)
 {
-	struct slot *s = p->wrote ? slot_of((int)p->wrote - 1, true) : NULL;
+	uint32_t wrote = p->wrote, ready = (uint32_t)fd + 1;
+	struct slot *s = wrote && fd >= 0 ? slot_of((int)wrote - 1, true) : NULL;
 
-	if (s && fd >= 0)
-		s->peer = (uint32_t)fd + 1;
 	p->wrote = 0;
+	/* Who gets an answer by the way he asked talks to somebody elsewhere. */
+	if (!s || ready == wrote)
+		return;
+	if (atomic_load_explicit(&s->guess, memory_order_relaxed) != ready) {
+		atomic_store_explicit(&s->guess, ready, memory_order_relaxed);
+		atomic_store_explicit(&s->guessed, 0, memory_order_relaxed);
+	} else if (atomic_load_explicit(&s->guessed, memory_order_relaxed) < GUESSED_OFTEN) {
+		atomic_fetch_add_explicit(&s->guessed, 1, memory_order_relaxed);
+	} else {
+		s->peer = ready;
+	}
 }
 
 void netpoll_in_vain(int fd)
@@ -447,12 +535,30 @@ void netpoll_in_vain(int fd)
 	from = s->hinted ? slot_of((int)s->hinted - 1, false) : NULL;
 	s->hinted = 0;
 	lock_release(&s->lock);
-	if (from)
+	if (from) {
+		atomic_store_explicit(&from->guess, 0, memory_order_relaxed);
 		from->peer = 0;
+	}
 }
 
-static long enter_all(struct waiter *w, int n, const struct netpoll_want *want, bool trust, struct g *g,
-		      uint64_t seq)
+/* W, which lies in S, has epoll told of FD as far as that is needed. SEEN: see netpoll_wait(). */
+static long tell_locked(struct slot *s, struct waiter *w, int fd, const uint32_t *seen, bool trust)
+{
+	const bool others = s->head != s->tail;
+
+	s->level |= seen && others && shared_locked(s, w);
+	if (s->level || !seen || s->hinted || (others && !s->edge))
+		/* Who waits by edge here already is told of what there is like all. */
+		return trust && armed_locked(s, w) ? 0 : arm_locked(s, fd);
+	if (atomic_load_explicit(&s->edges, memory_order_relaxed) != *seen)
+		return -EALREADY;
+	if (!atomic_load_explicit(&doubtful, memory_order_relaxed))
+		atomic_store_explicit(&doubtful, true, memory_order_relaxed);
+	return w->events & ~s->edge ? arm_edge_locked(s, fd, w->events) : 0;
+}
+
+static long enter_all(struct waiter *w, int n, const struct netpoll_want *want, const uint32_t *seen, bool trust,
+		      struct g *g, uint64_t seq)
 {
 	for (int i = 0; i < n; i++) {
 		struct slot *s = slot_of(want[i].fd, true);
@@ -466,7 +572,7 @@ static long enter_all(struct waiter *w, int n, const struct netpoll_want *want, 
 		lock_acquire(&s->lock);
 		insert_locked(s, &w[i]);
 		lazy = n == 1 && lazy_locked(s, g);
-		r = lazy || (trust && armed_locked(s, &w[i])) ? 0 : arm_locked(s, want[i].fd);
+		r = lazy ? 0 : tell_locked(s, &w[i], want[i].fd, seen, trust);
 		if (r)
 			remove_locked(s, &w[i]);
 		lock_release(&s->lock);
@@ -479,7 +585,7 @@ static long enter_all(struct waiter *w, int n, const struct netpoll_want *want, 
 }
 
 static long wait_all(struct g *g, struct waiter *w, const struct netpoll_want *want, int n, int64_t deadline,
-		     bool trust)
+		     const uint32_t *seen, bool trust)
 {
 	uint64_t seq;
 	long r, failed;
@@ -491,8 +597,8 @@ static long wait_all(struct g *g, struct waiter *w, const struct netpoll_want *w
 	}
 	seq = park_prepare(g, WAIT_IO, (uintptr_t)want->fd);
 	for (int i = 0; i < n; i++)
-		w[i].queued = false;
-	failed = enter_all(w, n, want, trust, g, seq);
+		atomic_store_explicit(&w[i].queued, false, memory_order_relaxed);
+	failed = enter_all(w, n, want, seen, trust, g, seq);
 	/* B5: the park is published, then signals are looked at; a sender does the reverse. */
 	if (failed && park_cancel(g, seq))
 		r = 0;
@@ -502,23 +608,35 @@ static long wait_all(struct g *g, struct waiter *w, const struct netpoll_want *w
 		/* Failed, yet ended by another already: to be queued like all others, at once. */
 		r = failed || deadline == INT64_MAX ? park(g) : park_until(g, seq, deadline);
 	for (int i = 0; i < n; i++)
-		if (w[i].queued || !failed)
-			take_off(&w[i]);
-	return failed ? failed : r;
+		take_off(&w[i]);
+	return failed && failed != -EALREADY ? failed : r;
 }
 
-long netpoll_wait(struct g *g, int *fd, short events, int64_t deadline)
+uint32_t netpoll_seen(int fd)
+{
+	struct slot *s = slot_of(fd, false);
+
+	if (!s)
+		return 0;
+	if (atomic_load_explicit(&s->unwanted, memory_order_relaxed))
+		atomic_store_explicit(&s->unwanted, 0, memory_order_relaxed);
+	/* Before the try: what it misses is counted later. */
+	return atomic_load(&s->edges);
+}
+
+long netpoll_wait(struct g *g, int *fd, short events, int64_t deadline, const uint32_t *seen)
 {
 	struct netpoll_want want = {*fd, events};
 	struct waiter w;
-	long r = wait_all(g, &w, &want, 1, deadline, false);
+	long r = wait_all(g, &w, &want, 1, deadline, seen, false);
 
 	if (r == 0 || r == -EINTR || r == -ETIMEDOUT)
 		*fd = atomic_load(&w.fd);
 	return r;
 }
 
-long netpoll_wait_any(struct g *g, const struct netpoll_want *want, int n, int64_t deadline, bool trust)
+long netpoll_wait_any(struct g *g, const struct netpoll_want *want, int n, int64_t deadline, const uint32_t *seen,
+		      bool trust)
 {
 	struct waiter few[NETPOLL_ANY_FEW], *w = few;
 	size_t size = mem_round(sizeof *w * (size_t)n, MEM_PAGE);
@@ -528,7 +646,7 @@ long netpoll_wait_any(struct g *g, const struct netpoll_want *want, int n, int64
 		w = mem_pages(size);
 	if (!w)
 		return -ENOMEM;
-	r = wait_all(g, w, want, n, deadline, trust);
+	r = wait_all(g, w, want, n, deadline, n == 1 ? seen : NULL, trust);
 	if (w != few)
 		mem_release(w, size);
 	return r;
@@ -571,12 +689,24 @@ void netpoll_drop(int fd)
 		raw1(SYS_close, fd);
 		atomic_fetch_sub(&n_held, 1);
 		s->known = false;
+		s->armed = s->edge = 0;
 	}
 	lock_release(&s->lock);
 	forget_kind(fd);
 }
 
 /* ---- polling -------------------------------------------------------------------------------- */
+
+static void edge_locked(struct slot *s, int fd, uint32_t events, struct gqueue *ready)
+{
+	uint32_t n = atomic_load_explicit(&s->edges, memory_order_relaxed);
+
+	atomic_store(&s->edges, n + 1);
+	if (s->head)
+		wake_locked(s, events, events & (EPOLLERR | EPOLLHUP), ready);
+	else if (atomic_fetch_add_explicit(&s->unwanted, 1, memory_order_relaxed) >= EDGES_UNWANTED)
+		unregister_locked(s, fd);
+}
 
 static void event(int fd, uint32_t events, struct gqueue *ready)
 {
@@ -585,6 +715,11 @@ static void event(int fd, uint32_t events, struct gqueue *ready)
 	if (!s)
 		return;
 	lock_acquire(&s->lock);
+	if (s->edge) {
+		edge_locked(s, fd, events, ready);
+		lock_release(&s->lock);
+		return;
+	}
 	s->armed = 0;
 	wake_locked(s, events, events & (EPOLLERR | EPOLLHUP), ready);
 	/* Who cannot be waited for any longer looks for himself. */
@@ -650,17 +785,90 @@ void netpoll_break(void)
 	raw3(SYS_write, atomic_load(&evfd), &one, sizeof one);
 }
 
+/* ---- doubts ---------------------------------------------------------------------------------- */
+
+bool netpoll_blocking(int fd)
+{
+	struct slot *s = netpoll_started() ? slot_of(fd, true) : NULL;
+	uint32_t set = atomic_load(&flags_set), life = s ? atomic_load(&s->life) : 0;
+	long flags;
+
+	if (s && atomic_load_explicit(&s->blocks, memory_order_relaxed) == set)
+		return true;
+	flags = raw2(SYS_fcntl, fd, F_GETFL);
+	if (raw_failed(flags) || (flags & O_NONBLOCK))
+		return false;
+	if (!s)
+		return true;
+	/* Not what was true before somebody set it, or of the file before. */
+	lock_acquire(&s->lock);
+	if (atomic_load(&s->life) == life)
+		atomic_store_explicit(&s->blocks, set, memory_order_relaxed);
+	lock_release(&s->lock);
+	return true;
+}
+
+void netpoll_flags_set(void)
+{
+	/* 0 is what nobody knows. */
+	if (atomic_fetch_add(&flags_set, 1) == UINT32_MAX)
+		atomic_fetch_add(&flags_set, 1);
+}
+
+/* FD has been waited for, by edge, since the last pass or before: is what we think of it true? */
+static void doubt(int fd)
+{
+	struct slot *s = slot_of(fd, false);
+	uint32_t pass = atomic_load(&doubts);
+	struct gqueue ready = {0};
+	bool old = false;
+	long flags;
+
+	lock_acquire(&s->lock);
+	for (struct waiter *w = s->head; w && s->edge; w = w->next) {
+		if (w->since == pass) {
+			atomic_store_explicit(&doubtful, true, memory_order_relaxed);
+		} else if (w->since != DOUBTED) {
+			w->since = DOUBTED;
+			old = true;
+		}
+	}
+	if (old) {
+		flags = atomic_load(&s->blocks) ? raw2(SYS_fcntl, fd, F_GETFL) : 0;
+		atomic_store(&s->blocks, 0);
+		if (raw_failed(flags) || (flags & O_NONBLOCK) || arm_edge_locked(s, fd, 0))
+			wake_locked(s, ~0u, true, &ready);
+	}
+	lock_release(&s->lock);
+	sched_ready_woken_all(&ready);
+}
+
+bool netpoll_doubtful(void)
+{
+	return atomic_load_explicit(&doubtful, memory_order_relaxed);
+}
+
+void netpoll_doubt(void)
+{
+	if (!atomic_exchange(&doubtful, false) || !netpoll_waiters())
+		return;
+	netpoll_range(0, SLOTS - 1, doubt);
+	atomic_fetch_add(&doubts, 1);
+}
+
 /* ---- the life of descriptors ----------------------------------------------------------------- */
 
 void netpoll_closing(int fd)
 {
-	struct slot *s = netpoll_waiters() ? slot_of(fd, false) : NULL, *to = NULL;
+	struct slot *s = slot_of(fd, false), *to = NULL;
 	struct gqueue ready = {0};
 	long up = -EBADF;
 
 	if (!s)
 		return;
+	atomic_fetch_add(&s->life, 1);
 	lock_acquire(&s->lock);
+	atomic_store_explicit(&s->blocks, 0, memory_order_relaxed);
 	for (struct waiter *w = s->head, *next; w; w = next) {
 		next = w->next;
 		if (!w->movable)
@@ -673,25 +881,26 @@ void netpoll_closing(int fd)
 			/* Nobody waits for another lock with this one held: UP is new, FD not free. */
 			lock_acquire(&to->lock);
 			to->held = 0;
-			to->known = false;
+			to->known = to->level = false;
+			to->armed = to->edge = 0;
 			atomic_fetch_add(&n_held, 1);
 		}
-		remove_locked(s, w);
+		unlink_locked(s, w);
 		atomic_store(&w->fd, (int)up);
 		insert_locked(to, w);
 		to->held++;
 	}
 	if (to) {
 		forget_kind((int)up);
-		/* The registration would outlive the number. */
-		raw4(SYS_epoll_ctl, atomic_load(&epfd), EPOLL_CTL_DEL, fd, NULL);
-		s->known = false;
 		if (raw_failed(arm_locked(to, (int)up)))
 			wake_locked(to, ~0u, true, &ready);
 		lock_release(&to->lock);
 	} else if (!raw_failed(up)) {
 		raw1(SYS_close, up);
 	}
+	/* The registration would outlive the number where another one, or a process, has the file, too. */
+	if (!s->held)
+		unregister_locked(s, fd);
 	lock_release(&s->lock);
 	sched_ready_all(&ready);
 }
@@ -702,14 +911,19 @@ void netpoll_closed(int fd)
 	struct gqueue ready = {0};
 
 	forget_kind(fd);
-	if (!s || (!netpoll_waiters() && !s->armed && !s->peer && !s->hinted))
+	if (!s)
 		return;
+	atomic_fetch_add(&s->life, 1);
 	lock_acquire(&s->lock);
+	/* Whoever had the number in between believed what was known of the file before. */
+	atomic_store_explicit(&s->blocks, 0, memory_order_relaxed);
 	if (!s->held) {
 		wake_locked(s, ~0u, true, &ready);
-		s->known = false;
-		s->armed = 0;
+		s->known = s->level = false;
+		s->armed = s->edge = 0;
+		atomic_store_explicit(&s->unwanted, 0, memory_order_relaxed);
 		s->peer = s->hinted = 0;
+		atomic_store_explicit(&s->guess, 0, memory_order_relaxed);
 	}
 	lock_release(&s->lock);
 	sched_ready_all(&ready);
@@ -732,7 +946,7 @@ void netpoll_range(unsigned lo, unsigned hi, void (*each)(int fd))
 {
 	unsigned at = lo;
 
-	for (int fd; netpoll_waiters() && (fd = next_used(at, hi)) >= 0; at = (unsigned)fd + 1)
+	for (int fd; netpoll_started() && (fd = next_used(at, hi)) >= 0; at = (unsigned)fd + 1)
 		each(fd);
 	for (unsigned fd = lo; each == netpoll_closed && fd <= hi && fd < KINDS; fd++)
 		forget_kind((int)fd);

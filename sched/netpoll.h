@@ -28,18 +28,23 @@ enum {
  * may be so; -ETIMEDOUT; -EINTR: a signal can be delivered, or shown by a signalfd; or another error: the poller cannot wait
  * for this descriptor, block instead. When *FD has changed, the number was about to be closed: this
  * one is of the same file, and the caller's to give to netpoll_drop().
+ *
+ * SEEN: what netpoll_seen() said before the call was tried that found nothing; then the wait costs no call, most
+ * often. NULL: there was no such try, or what is wanted is less than that *FD becomes ready.
  */
-long netpoll_wait(struct g *g, int *fd, short events, int64_t deadline);
+long netpoll_wait(struct g *g, int *fd, short events, int64_t deadline, const uint32_t *seen);
+uint32_t netpoll_seen(int fd);
 void netpoll_drop(int fd);
 
-/* The same for any of N descriptors, 1 .. NETPOLL_ANY_MAX. When one is closed, the caller looks again. TRUST:
+/* The same for any of N descriptors, 1 .. NETPOLL_ANY_MAX; SEEN is of a single one. When one is closed, the caller looks again. TRUST:
  * what is armed is not armed again, so that of many only those cost a call that were ready the last time; a
  * number that was closed and used again unseen is then not waited for, and DEADLINE should be near. */
 struct netpoll_want {
 	int fd;
 	short events;
 };
-long netpoll_wait_any(struct g *g, const struct netpoll_want *want, int n, int64_t deadline, bool trust);
+long netpoll_wait_any(struct g *g, const struct netpoll_want *want, int n, int64_t deadline, const uint32_t *seen,
+		      bool trust);
 
 /* The poller does not ask FD from now on; until netpoll_rearm(), or until another G begins to wait for it. */
 void netpoll_disarm(int fd);
@@ -83,6 +88,18 @@ enum netpoll_kind netpoll_kind(int fd);
 void netpoll_kind_other(int fd);
 /* Sockets may not be as they were. */
 void netpoll_sockets_set(void);
+
+/* Is O_NONBLOCK not set for FD, as far as is known? Another process may have set it less than two
+ * DOUBT_PAUSE (sysmon.c) ago. */
+bool netpoll_blocking(int fd);
+/* The program has set it, or its contrary, for some descriptor, and perhaps another number of the same file.
+ * Anywhere, in a handler too. */
+void netpoll_flags_set(void);
+
+/* Look after those who rely on what was known when they began to wait, before the last pass. By sysmon alone. */
+void netpoll_doubt(void);
+/* Is there anybody for the next pass? */
+bool netpoll_doubtful(void);
 
 /* FD is about to be closed, or to name another file: those who wait for it go on with the one it is. */
 void netpoll_closing(int fd);

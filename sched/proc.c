@@ -78,6 +78,8 @@ enum {
 	PROMPT_MANY = 16,	  /* prompt turns of a G in a row before its wakes are spared */
 	PROMPT_TIMED = 8,	  /* of those, one in so many is timed */
 	PROMPT_TAKES = 1 << 14,	  /* and may take that long */
+	BRIEF_MANY = 16,	  /* times in a row that a keeper was soon back before it is replaced no more */
+	BRIEF_TAKES = 1 << 17,	  /* which is soon */
 };
 
 static void m_loop(struct m *m);
@@ -578,6 +580,32 @@ void sched_ready_all(struct gqueue *q)
 		sched_ready(g);
 }
 
+/* M is about to sleep: was it up for a short time, with the lone G for which it got up as the keeper? */
+static void note_brief(struct m *m)
+{
+	if (!m->kept)
+		return;
+	if (arch_cycles() - m->kept > BRIEF_TAKES)
+		m->brief = 0;
+	else if (m->brief < BRIEF_MANY)
+		m->brief++;
+	m->kept = 0;
+}
+
+/* M, the keeper, gets up for N Gs. Most likely it is back before another would be in its place? If it is not, sysmon
+ * looks who is ready meanwhile. */
+static bool spare_keeper(struct m *m, uint32_t n)
+{
+	if (n != 1)
+		return false;
+	m->kept = arch_cycles();
+	if (m->brief < BRIEF_MANY)
+		return false;
+	if (!atomic_load_explicit(&sched.sparing, memory_order_relaxed))
+		atomic_store_explicit(&sched.sparing, true, memory_order_relaxed);
+	return true;
+}
+
 /* Idle Ms sleep without a limit but for the keeper, which is about to work: another takes its place. With
  * none idle it is sysmon that looks. */
 static void next_keeper(void)
@@ -656,6 +684,7 @@ static void m_sleep(struct m *m)
 	struct gqueue ready = {0};
 	bool keeper = false, due = false;
 
+	note_brief(m);
 	lock_acquire(&sched.lock);
 	atomic_store(&m->park, 0);
 	m->link = sched.idle_ms;
@@ -713,13 +742,15 @@ static void m_sleep(struct m *m)
 	if (keeper) {
 		atomic_store(&sched.timer_when, INT64_MAX);
 		atomic_store(&sched.timer_m, NULL);
-		if (keeper_needed())
+		if (!spare_keeper(m, ready.n) && keeper_needed())
 			next_keeper();
 	}
 	if (m->ending)
 		return;
 	sched_acquire_p(m, m->nextp);
 	m->nextp = NULL;
+	/* The first comes at once: only for the others may another M be woken. */
+	m->resume = gqueue_pop(&ready);
 	for (struct g *g; (g = gqueue_pop(&ready));)
 		enqueue(m->p, g, false);
 	if (due)
@@ -988,6 +1019,8 @@ static struct g *find_runnable(struct m *m)
 			m_sleep(m);
 			if (m->ending)
 				return NULL;
+			if (m->resume)
+				return m->resume;
 			continue;
 		}
 		if (__builtin_expect(atomic_load_explicit(&sched.too_many, memory_order_relaxed), false)) {
@@ -1007,6 +1040,9 @@ static struct g *find_runnable(struct m *m)
 			netpoll_arm_lazy(p);
 			netpoll_learn(p, netpoll_poll(0, &ready));
 			g = gqueue_pop(&ready);
+			/* Another keeper would have seen it before. */
+			if (g)
+				m->brief = 0;
 			for (struct g *more; (more = gqueue_pop(&ready));)
 				enqueue(p, more, false);
 		}

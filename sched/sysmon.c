@@ -41,6 +41,7 @@ enum {
 	ASK_AGAIN = 20 * 1000 * 1000, /* what an M does that waited for a CPU: to ask costs some 20 us */
 	TRIM_PAUSE = 1000 * 1000 * 1000,
 	PROCS_PAUSE = 1000 * 1000 * 1000, /* between looks at how many CPUs we are granted */
+	DOUBT_PAUSE = 500 * 1000 * 1000,
 	STALL = 1000 * 1000, /* without a decision of its scheduler: look what the M does */
 };
 
@@ -307,6 +308,19 @@ static void trim(void)
 		stack_trim();
 }
 
+/* What is believed of descriptors for whose Gs nothing has come for long. */
+static int64_t doubt_next;
+
+static void doubt(void)
+{
+	int64_t now = raw_now();
+
+	if (now < doubt_next || !netpoll_doubtful())
+		return;
+	doubt_next = now + DOUBT_PAUSE;
+	netpoll_doubt();
+}
+
 /* What a P has not told the poller, for its G was to talk to the next, and then did something else. */
 static bool arm_lazies(void)
 {
@@ -331,6 +345,8 @@ static int64_t due_next(void)
 {
 	int64_t due = trace_due();
 
+	if (due > doubt_next && netpoll_doubtful())
+		due = doubt_next;
 	return due > trim_next && stack_trim_pending() ? trim_next : due;
 }
 
@@ -439,6 +455,7 @@ static void loop(void *arg)
 		report();
 		trim();
 		follow_procs(raw_now());
+		doubt();
 		armed = arm_lazies();
 		/* Nobody else may look whose descriptors are ready. */
 		if (netpoll_waiters() && !atomic_load(&sched.timer_m) &&

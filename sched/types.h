@@ -265,6 +265,8 @@ struct m {
 	uint16_t affinity;  /* what the kernel was told (affinity.h) [own] */
 	bool ending;	    /* its pinned G is gone [own, or who ended it] */
 	bool gone;	    /* takes no calls any more (each_m.c) [each_m_lock] */
+	uint8_t brief;	    /* how often in a row it was back soon after it had slept as the keeper [own] */
+	uint64_t kept;	    /* when it last got up with a lone G, arch_cycles(); 0: it is back [own] */
 	struct g *prev; /* that the last switch left; finish_switch() settles it */
 	struct g *resume; /* that g0 shall run next: leave_cpu() could not [own] */
 

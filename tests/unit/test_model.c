@@ -1140,3 +1140,141 @@ Test(model, mistakes_of_the_keeper_are_found)
 	early.pc[1] = early.pc[2] = D_EARLY;
 	run(&keeper_model, &early, KEEPER_LOOK_FIRST);
 }
+
+/* ---- Waiting by edge ------------------------------------------------------------------------- */
+
+/*
+ * netpoll_seen(), tell_locked(), arm_locked(), event(), edge_locked().
+ *
+ * A descriptor registered by edge, to which thread 2 sends a byte for each of the two readers, 0 and 1. Thread 3
+ * is who polls: the kernel takes an event off its list, and reports it if it is still so.
+ */
+enum { EDGE_BYTES = 2 };
+
+enum edge_mistake {
+	EDGE_OK,
+	EDGE_LATE,     /* the edges are counted after the try */
+	EDGE_NO_LOOK,  /* not compared before the wait */
+	EDGE_NO_LEVEL, /* two wait by edge */
+	EDGE_CLEARED,  /* a flag that each try clears, in the place of a count */
+};
+
+struct edge_state {
+	uint8_t sent, data, pending, disarmed, edges, level;
+	uint8_t seen[2], parked[2], pc[4];
+};
+
+enum { V_SEEN, V_TRY, V_LATE, V_WAIT, V_PARKED, V_GOT };
+enum { V_POLL, V_TELL };
+
+static void edge_arm(struct edge_state *s)
+{
+	s->disarmed = 0;
+	s->pending = s->data > 0;
+}
+
+static bool edge_reader(struct edge_state *s, int t)
+{
+	switch (s->pc[t]) {
+	case V_SEEN:
+		if (mistake == EDGE_CLEARED)
+			s->edges = 0;
+		s->seen[t] = s->edges;
+		s->pc[t] = V_TRY;
+		return true;
+	case V_TRY:
+		s->pc[t] = s->data ? V_GOT : mistake == EDGE_LATE ? V_LATE : V_WAIT;
+		s->data -= s->data > 0;
+		return true;
+	case V_LATE:
+		s->seen[t] = s->edges;
+		s->pc[t] = V_WAIT;
+		return true;
+	case V_WAIT: /* under the slot's lock */
+		if (s->parked[!t] && mistake != EDGE_NO_LEVEL)
+			s->level = 1;
+		if (s->level) {
+			edge_arm(s);
+		} else if (s->edges != s->seen[t] && mistake != EDGE_NO_LOOK) {
+			s->pc[t] = V_SEEN;
+			return true;
+		}
+		s->parked[t] = 1;
+		s->pc[t] = V_PARKED;
+		return true;
+	case V_PARKED:
+		if (s->parked[t])
+			return false;
+		s->pc[t] = V_SEEN;
+		return true;
+	}
+	return false;
+}
+
+static bool edge_poller(struct edge_state *s)
+{
+	int first = s->parked[0] ? 0 : 1;
+
+	if (s->pc[3] == V_POLL) {
+		if (!s->pending)
+			return false;
+		s->pending = 0;
+		if (s->data)
+			s->pc[3] = V_TELL;
+		s->disarmed = s->data && s->level; /* EPOLLONESHOT */
+		return true;
+	}
+	if (!s->level)
+		s->edges++;
+	s->parked[first] = 0;
+	if (s->level && s->parked[!first])
+		edge_arm(s);
+	s->pc[3] = V_POLL;
+	return true;
+}
+
+static bool edge_step(void *state, int t)
+{
+	struct edge_state *s = state;
+
+	if (t < 2)
+		return edge_reader(s, t);
+	if (t == 3)
+		return edge_poller(s);
+	if (s->sent == EDGE_BYTES)
+		return false;
+	s->sent++;
+	s->data++;
+	if (!s->disarmed)
+		s->pending = 1;
+	return true;
+}
+
+static const char *edge_wrong(const void *state, bool over)
+{
+	const struct edge_state *s = state;
+
+	return over && s->data ? "a byte has come, and who waits for it is not woken" : NULL;
+}
+
+static const struct model edge_model = {
+	.size = sizeof(struct edge_state),
+	.threads = 4,
+	.step = edge_step,
+	.wrong = edge_wrong,
+};
+
+static const struct edge_state edge_start;
+
+Test(model, an_edge_is_seen_by_who_is_about_to_wait)
+{
+	run(&edge_model, &edge_start, EDGE_OK);
+}
+
+Test(model, mistakes_about_edges_are_found)
+{
+	run(&edge_model, &edge_start, EDGE_LATE);
+	run(&edge_model, &edge_start, EDGE_NO_LOOK);
+	run(&edge_model, &edge_start, EDGE_NO_LEVEL);
+	run(&edge_model, &edge_start, EDGE_CLEARED);
+}

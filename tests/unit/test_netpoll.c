@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -179,6 +180,131 @@ Test(netpoll, number_used_again_unseen)
 	CHECK(CALL3(SYS_read, ends[0], &c, 1) == 1 && c == 'i');
 	CHECK(CALL3(SYS_write, ends[0], "LE", 2) == 2);
 	CHECK(CALL3(SYS_read, ends[0], &c, 1) == 0);
+}
+
+/* ---- what is believed, and is not asked at each wait ---- */
+
+/* The reader waits for ends[0], by edge, and is served; then all has come to rest. */
+static void wait_once(void)
+{
+	finish_on_old_file();
+	CHECK(netpoll_waiters() == 0);
+}
+
+static void until_seen_other(uint32_t seen)
+{
+	struct gqueue ready = {0};
+
+	while (netpoll_seen(ends[0]) == seen) {
+		netpoll_poll(0, &ready);
+		CHECK(!ready.n);
+		g_yield();
+	}
+}
+
+/* What came between a try and the wait has been reported before there was a waiter: it is to try again. */
+Test(netpoll, edge_before_the_wait)
+{
+	uint32_t seen;
+	int fd;
+	char c;
+
+	start_waiting(1);
+	wait_once();
+	fd = ends[0];
+	seen = netpoll_seen(fd);
+	CHECK(write(ends[1], "e", 1) == 1);
+	until_seen_other(seen);
+	/* So that nothing else could end the wait. */
+	CHECK(read(fd, &c, 1) == 1);
+	sched_enter(self_g);
+	CHECK(netpoll_wait(self_g, &fd, POLLIN, raw_now() + 3000000000ll, &seen) == 0);
+	sched_leave(self_g);
+}
+
+/* The number is of another file, of which the kernel has not been told. */
+Test(netpoll, edge_of_a_file_unseen)
+{
+	int other[2];
+
+	start_waiting(2);
+	wait_once();
+	CHECK(pipe(other) == 0 && dup2(other[0], ends[0]) == ends[0]);
+	harness_spawn(&reader);
+	until_waiting(1);
+	CHECK(write(other[1], "u", 1) == 1);
+	harness_join(&reader);
+	CHECK(atomic_load(&result) == 'u');
+}
+
+/* Two who wait for the same are both told, though it comes at once. */
+Test(netpoll, edge_of_two)
+{
+	static struct harness_g second = {.fn = read_one};
+
+	start_waiting(1);
+	wait_once();
+	harness_spawn(&reader);
+	harness_spawn(&second);
+	until_waiting(2);
+	CHECK(write(ends[1], "xx", 2) == 2);
+	harness_join(&reader);
+	harness_join(&second);
+	CHECK(atomic_load(&served) == 3 && netpoll_waiters() == 0);
+}
+
+/* The registration ends with the number, though another has the file; and when nobody reads any more. */
+Test(netpoll, edge_unwanted)
+{
+	char bytes[16];
+	uint32_t seen;
+	int old, kept;
+
+	start_waiting(1);
+	wait_once();
+	old = ends[0];
+	kept = dup(old);
+	seen = netpoll_seen(old);
+	CHECK(CALL1(SYS_close, old) == 0);
+	for (int i = 0; i < 3; i++) {
+		struct gqueue ready = {0};
+
+		CHECK(write(ends[1], "x", 1) == 1);
+		CHECK(netpoll_poll(0, &ready) == -1 && netpoll_seen(old) == seen);
+	}
+	CHECK(CALL2(SYS_dup2, kept, old) == old);
+	CHECK(CALL3(SYS_read, old, bytes, sizeof bytes) == 3);
+	harness_spawn(&reader);
+	until_waiting(1);
+	wait_once();
+}
+
+/* O_NONBLOCK, set for the file by another number, holds from then on; unseen, after a while. */
+Test(netpoll, no_longer_blocking)
+{
+	int other, on = 1, off = 0;
+	char c;
+
+	start_waiting(2);
+	wait_once();
+	other = dup(ends[0]);
+	CHECK(CALL3(SYS_fcntl, other, F_SETFL, O_NONBLOCK) == 0);
+	CHECK(!netpoll_blocking(ends[0]));
+	CHECK(CALL3(SYS_read, ends[0], &c, 1) == -EAGAIN);
+	CHECK(CALL3(SYS_fcntl, other, F_SETFL, 0) == 0);
+	harness_spawn(&reader);
+	until_waiting(1);
+	wait_once();
+	CHECK(CALL3(SYS_ioctl, other, FIONBIO, &on) == 0);
+	CHECK(!netpoll_blocking(ends[0]));
+	CHECK(CALL3(SYS_read, ends[0], &c, 1) == -EAGAIN);
+	CHECK(CALL3(SYS_ioctl, other, FIONBIO, &off) == 0);
+	harness_spawn(&reader);
+	until_waiting(1);
+	wait_once();
+	CHECK(fcntl(other, F_SETFL, O_NONBLOCK) == 0);
+	read_one(NULL);
+	CHECK(atomic_load(&result) == -EAGAIN);
 }
 
 /* ---- the poller's own descriptors ---- */
