@@ -222,6 +222,7 @@ static bool asks_for_ready(long nr)
 /* The raw call. */
 static long make(struct g *g, struct seam *s, int flags, bool block, struct seam_way *way)
 {
+	const uint64_t since = way->alone ? arch_cycles() : 0;
 	uint64_t lent = 0;
 	long r;
 
@@ -242,6 +243,8 @@ static long make(struct g *g, struct seam *s, int flags, bool block, struct seam
 	way->kicked = atomic_load(&g->m->attn);
 	if (s->nr == __NR_connect)
 		atomic_store_explicit(&g->m->connects, false, memory_order_relaxed);
+	if (way->alone)
+		sched_alone_end(g, since);
 	sched_exit_syscall(g);
 	return r;
 }

@@ -437,12 +437,26 @@ static enum wait_end connect_way(struct g *g, struct seam *s, const struct row *
 	return end;
 }
 
+/* Is the call in S one that brings what there is, and the kernel the best place for G to wait for that? */
+static bool waits_alone(struct g *g, const struct seam *s)
+{
+	switch (s->nr) {
+	case __NR_read:
+		return s->arg[2] && sched_alone(g);
+	case __NR_recvfrom:
+		return plain_flags(s->arg[3]) && sched_alone(g);
+	case __NR_recvmsg:
+		return plain_flags(s->arg[2]) && sched_alone(g);
+	}
+	return false;
+}
+
 enum wait_end wait_for(struct g *g, struct seam *s, const struct row *row, struct seam_way *way, long *r)
 {
 	enum netpoll_kind kind;
 	enum wait_end end;
 
-	way->tried = false;
+	way->tried = way->alone = false;
 	if (!row)
 		return END_READY;
 	if (s->nr == __NR_connect)
@@ -450,6 +464,11 @@ enum wait_end wait_for(struct g *g, struct seam *s, const struct row *row, struc
 	if (!(row->flags & (READS | WRITES)))
 		return expected(s, row) ? END_BLOCK : END_READY;
 	kind = netpoll_kind((int)s->arg[0]);
+	if ((kind == KIND_PIPE || kind == KIND_SOCKET) && waits_alone(g, s)) {
+		way->alone = true;
+		netpoll_forgo((int)s->arg[0]);
+		return END_BLOCK;
+	}
 	way->seen = netpoll_seen((int)s->arg[0]);
 	/* A read that brings less than the low-water mark cannot be put back. */
 	end = kind == KIND_SOCKET_SET && (row->flags & READS) && low_water((int)s->arg[0])

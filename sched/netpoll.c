@@ -624,6 +624,18 @@ uint32_t netpoll_seen(int fd)
 	return atomic_load(&s->edges);
 }
 
+void netpoll_forgo(int fd)
+{
+	struct slot *s = slot_of(fd, false);
+
+	if (!s || !atomic_load_explicit(&s->unwanted, memory_order_relaxed))
+		return;
+	lock_acquire(&s->lock);
+	if (s->edge && !s->head)
+		unregister_locked(s, fd);
+	lock_release(&s->lock);
+}
+
 long netpoll_wait(struct g *g, int *fd, short events, int64_t deadline, const uint32_t *seen)
 {
 	struct netpoll_want want = {*fd, events};

@@ -35,6 +35,8 @@ enum {
 long netpoll_wait(struct g *g, int *fd, short events, int64_t deadline, const uint32_t *seen);
 uint32_t netpoll_seen(int fd);
 void netpoll_drop(int fd);
+/* Who reads FD does without the poller: it need not report what comes there. */
+void netpoll_forgo(int fd);
 
 /* The same for any of N descriptors, 1 .. NETPOLL_ANY_MAX; SEEN is of a single one. When one is closed, the caller looks again. TRUST:
  * what is armed is not armed again, so that of many only those cost a call that were ready the last time; a

@@ -80,6 +80,8 @@ enum {
 	PROMPT_TAKES = 1 << 14,	  /* and may take that long */
 	BRIEF_MANY = 16,	  /* times in a row that a keeper was soon back before it is replaced no more */
 	BRIEF_TAKES = 1 << 17,	  /* which is soon */
+	ALONE_MANY = 16,	  /* times in a row that a G was all that an M slept for */
+	ALONE_TAKES = 1 << 20,	  /* and how long it may wait in the kernel to count as that still */
 };
 
 static void m_loop(struct m *m);
@@ -751,6 +753,10 @@ static void m_sleep(struct m *m)
 	m->nextp = NULL;
 	/* The first comes at once: only for the others may another M be woken. */
 	m->resume = gqueue_pop(&ready);
+	if (m->resume && (ready.n || m->resume != m->left))
+		m->resume->alone = 0;
+	else if (m->resume && m->resume->alone < ALONE_MANY)
+		m->resume->alone++;
 	for (struct g *g; (g = gqueue_pop(&ready));)
 		enqueue(m->p, g, false);
 	if (due)
@@ -897,7 +903,7 @@ static void leave_cpu_to(struct g *g, struct g *next)
 	atomic_store_explicit(&m->curg, NULL, memory_order_relaxed);
 	if (atomic_load_explicit(&m->cpu_mark, memory_order_relaxed) == CPUTIME_BUSY)
 		cputime_enter(m);
-	m->prev = g;
+	m->prev = m->left = g;
 	arch_switch(g, &m->g0);
 	finish_switch(g->m);
 }
@@ -1397,6 +1403,21 @@ void sched_block_syscall(struct g *g)
 	note_wait(g);
 	atomic_store_explicit(&g->status, G_SYSCALL, memory_order_relaxed);
 	sched_handoff_p(p);
+}
+
+bool sched_alone(struct g *g)
+{
+	uint32_t none = 0;
+
+	return g->alone == ALONE_MANY && !others_wait(g->m->p) && !atomic_load(&g->own_m) &&
+	       atomic_compare_exchange_strong(&sched.n_alone, &none, 1);
+}
+
+void sched_alone_end(struct g *g, uint64_t since)
+{
+	if (arch_cycles() - since > ALONE_TAKES)
+		g->alone = 0;
+	atomic_store(&sched.n_alone, 0);
 }
 
 void sched_exit_syscall(struct g *g)

@@ -31,6 +31,7 @@ struct sched {
 	_Atomic uint32_t n_spinning;	     /* [any] */
 	bool need_spinning;		     /* a P was wanted when none was idle [lock] */
 	_Atomic bool short_of_ms;	     /* no M could be made for a P since one last could [any] */
+	_Atomic uint32_t n_alone;	     /* Gs that wait in the kernel for they are alone: 0 or 1 [any] */
 	_Atomic bool sparing;		     /* a lone next G has woken nobody since sysmon looked [any] */
 	_Atomic(struct m *) timer_m;	     /* the idle M that sleeps until the next deadline */
 	_Atomic int64_t timer_when;	     /* that deadline */

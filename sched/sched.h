@@ -105,6 +105,15 @@ void sched_enter_syscall(struct g *g);
 void sched_block_syscall(struct g *g);
 void sched_exit_syscall(struct g *g);
 
+/*
+ * Is G, about to wait for a descriptor, all that there is to run, and has it been so for some time? Then to wait in
+ * the kernel costs less than to park, have its M sleep in the poller and come back. True: it is to make its call with
+ * sched_block_syscall(), and then sched_alone_end(), with arch_cycles() of when it began. One G at a time, so
+ * that no more than one M is held by it.
+ */
+bool sched_alone(struct g *g);
+void sched_alone_end(struct g *g, uint64_t since);
+
 /* In a forked child: G is alone on this kernel thread, whose tid (and the process's) is PID. */
 void sched_forked(struct g *g, int32_t pid);
 

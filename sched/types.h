@@ -148,6 +148,7 @@ struct g {
 	bool creating;	  /* within pthread_create: mmap(MAP_STACK) is glibc's own [own] */
 	bool hog;	  /* has computed long since it last parked (preempt.h) [own] */
 	int32_t credit;	  /* ns that a hog may compute before it goes behind the others [own] */
+	uint8_t alone;	  /* how often in a row an M slept from its park to its wake, and for it alone (proc.c) [own] */
 	bool lone;	  /* was made the lone next of a P, which has not come to it yet [its owner] */
 	uint8_t prompt;	  /* how often in a row P came to it at once (proc.c) [its owner] */
 	uint64_t lone_since; /* arch_cycles(); 0 if it is not timed [its owner] */
@@ -266,6 +267,7 @@ struct m {
 	bool ending;	    /* its pinned G is gone [own, or who ended it] */
 	bool gone;	    /* takes no calls any more (each_m.c) [each_m_lock] */
 	uint8_t brief;	    /* how often in a row it was back soon after it had slept as the keeper [own] */
+	struct g *left;	    /* that g0 was last reached from [own] */
 	uint64_t kept;	    /* when it last got up with a lone G, arch_cycles(); 0: it is back [own] */
 	struct g *prev; /* that the last switch left; finish_switch() settles it */
 	struct g *resume; /* that g0 shall run next: leave_cpu() could not [own] */
