@@ -44,6 +44,7 @@ long seam_call(struct g *g, struct seam *s, int flags);
 struct seam_way {
 	bool kicked;	/* the M was told something during the last: a short count may be our doing */
 	bool tried;	/* the last was made so that it does not wait: a short count is what there was */
+	bool untried;	/* parked without a try before, see netpoll_talks() */
 	bool alone;	/* sched_alone() has said so: sched_alone_end() is due */
 	int fd;		/* goes on with this one, ours, instead of its own; -1 */
 	unsigned rounds; /* parked, in vain */

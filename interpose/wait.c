@@ -219,7 +219,11 @@ static bool nowait(const struct seam *s, enum netpoll_kind kind, long *r)
 	case __NR_write:
 		if (!v.iov_len || v.iov_len > COUNT_MAX)
 			return false;
-		*r = raw6(SYS_pwritev2, s->arg[0], (long)&v, 1, -1, -1, RWF_NOWAIT);
+		if (kind == KIND_SOCKET)
+			*r = raw6(SYS_sendto, s->arg[0], s->arg[1], s->arg[2], MSG_DONTWAIT, 0, 0);
+		else
+			*r = raw6(SYS_pwritev2, s->arg[0], (long)&v, 1, -1, -1,
+				  RWF_NOWAIT);
 		return true;
 	case __NR_writev:
 		*r = raw6(SYS_pwritev2, s->arg[0], s->arg[1], s->arg[2], -1, -1, RWF_NOWAIT);
@@ -290,15 +294,15 @@ static enum wait_end park_for(struct g *g, struct seam *s, const struct row *row
 {
 	int fd = (int)s->arg[0];
 
-	if (!way->since) {
+	if (!way->since && kind != KIND_PIPE && kind != KIND_SOCKET) {
 		way->since = raw_now();
-		way->limit = kind == KIND_PIPE || kind == KIND_SOCKET ? 0 : limit_of_socket(s, row);
+		way->limit = limit_of_socket(s, row);
 	}
 	if (way->rounds > 1)
 		netpoll_in_vain(fd);
 	*r = netpoll_wait(g, &fd, row->flags & READS ? POLLIN : POLLOUT,
 			  way->limit ? way->since + way->limit : INT64_MAX,
-			  kind == KIND_PIPE || kind == KIND_SOCKET ? &way->seen : NULL);
+			  (kind == KIND_PIPE || kind == KIND_SOCKET) && !way->untried ? &way->seen : NULL);
 	if (fd != (int)s->arg[0]) {
 		s->arg[0] = fd;
 		way->fd = fd;
@@ -437,16 +441,16 @@ static enum wait_end connect_way(struct g *g, struct seam *s, const struct row *
 	return end;
 }
 
-/* Is the call in S one that brings what there is, and the kernel the best place for G to wait for that? */
-static bool waits_alone(struct g *g, const struct seam *s)
+/* Does the call in S wait for anything, and bring what there is? */
+static bool brings(const struct seam *s)
 {
 	switch (s->nr) {
 	case __NR_read:
-		return s->arg[2] && sched_alone(g);
+		return s->arg[2];
 	case __NR_recvfrom:
-		return plain_flags(s->arg[3]) && sched_alone(g);
+		return plain_flags(s->arg[3]);
 	case __NR_recvmsg:
-		return plain_flags(s->arg[2]) && sched_alone(g);
+		return plain_flags(s->arg[2]);
 	}
 	return false;
 }
@@ -464,10 +468,16 @@ enum wait_end wait_for(struct g *g, struct seam *s, const struct row *row, struc
 	if (!(row->flags & (READS | WRITES)))
 		return expected(s, row) ? END_BLOCK : END_READY;
 	kind = netpoll_kind((int)s->arg[0]);
-	if ((kind == KIND_PIPE || kind == KIND_SOCKET) && waits_alone(g, s)) {
+	if ((kind == KIND_PIPE || kind == KIND_SOCKET) && brings(s) && sched_alone(g)) {
 		way->alone = true;
 		netpoll_forgo((int)s->arg[0]);
 		return END_BLOCK;
+	}
+	way->untried = (kind == KIND_PIPE || kind == KIND_SOCKET) && !way->rounds && brings(s) &&
+		       netpoll_talks(g, (int)s->arg[0]) && netpoll_blocking((int)s->arg[0]);
+	if (way->untried) {
+		way->rounds++;
+		return park_for(g, s, row, way, kind, r);
 	}
 	way->seen = netpoll_seen((int)s->arg[0]);
 	/* A read that brings less than the low-water mark cannot be put back. */

@@ -55,7 +55,7 @@
  * on a write wakes who waits at the other end, who comes next on the writer's P (netpoll_wrote()); found nothing,
  * the guess is forgotten. And who begins to wait for such an end while his P has another to run next does not tell
  * epoll: it would only wake another M for what is done here. The P keeps in mind that it owes this
- * (p->lazy), and pays before it looks for work, before it goes to another M or idle, when another such wait
+ * (p->lazy), and pays, by a registration by level, before it looks for work, before it goes to another M or idle, when another such wait
  * comes, and, should it compute instead, sysmon pays (netpoll_arm_lazy()). So a wrong guess costs time only.
  *
  * Rules of this file: raw system calls only; netpoll_break() alone may be called by a handler.
@@ -334,12 +334,12 @@ static bool armed_locked(const struct slot *s, const struct waiter *w)
 
 /* ---- kinds ----------------------------------------------------------------------------------- */
 
-/* Has FD, a socket, a time limit or a low-water mark? */
+/* Has FD, a socket, a time limit or a low-water mark, or does write(2) mark the end of a record? */
 static bool socket_is_set(int fd)
 {
 	static const int limits[] = {SO_RCVTIMEO, SO_SNDTIMEO};
 	uint32_t len;
-	int low = 1;
+	int low = 1, type = 0;
 
 	for (int i = 0; i < 2; i++) {
 		struct timeval tv = {0, 0};
@@ -351,7 +351,9 @@ static bool socket_is_set(int fd)
 	}
 	len = sizeof low;
 	raw6(SYS_getsockopt, fd, SOL_SOCKET, SO_RCVLOWAT, (long)&low, (long)&len, 0);
-	return low > 1;
+	len = sizeof type;
+	raw6(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE, (long)&type, (long)&len, 0);
+	return low > 1 || type == SOCK_SEQPACKET;
 }
 
 enum netpoll_kind netpoll_kind(int fd)
@@ -452,6 +454,19 @@ static bool lazy_locked(const struct slot *s, const struct g *g)
 
 	return s->hinted && !s->armed && !s->edge && m->p && !m->locked_g && !atomic_load(&g->own_m) &&
 	       atomic_load_explicit(&m->p->runq.next, memory_order_relaxed);
+}
+
+bool netpoll_talks(const struct g *g, int fd)
+{
+	struct slot *s = slot_of(fd, false);
+	bool talks;
+
+	if (!s || !s->hinted)
+		return false;
+	lock_acquire(&s->lock);
+	talks = !s->head && lazy_locked(s, g);
+	lock_release(&s->lock);
+	return talks;
 }
 
 static void remember(struct p *p, int fd)

@@ -63,6 +63,9 @@ bool netpoll_started(void);
  * descriptor if it was a single one, else -1. Anywhere. */
 int netpoll_poll(int64_t timeout, struct gqueue *ready);
 
+/* Will G, should it wait for FD, most likely be woken by the G that comes next on its P, and the poller not be told?
+ * Then there is no use in a try before; it waits with SEEN NULL. A wrong guess costs time. In the scheduler. */
+bool netpoll_talks(const struct g *g, int fd);
 /* G has written to FD: if it is known who reads that, let him look. In the scheduler. */
 void netpoll_wrote(struct g *g, int fd);
 /* Nothing has happened on P since its G wrote, and then FD became ready. */
@@ -81,7 +84,8 @@ enum netpoll_kind {
 	KIND_FILE,   /* never makes anybody wait: a regular file, a directory, a disk */
 	KIND_PIPE,   /* takes RWF_NOWAIT */
 	KIND_SOCKET, /* takes MSG_DONTWAIT */
-	KIND_SOCKET_SET, /* and has been given a time limit or a low-water mark: ask for them */
+	/* and has been given a time limit or a low-water mark: ask for them; or a write(2) of it is not a send(2) */
+	KIND_SOCKET_SET,
 	KIND_DEVICE, /* a terminal, or the like: to be waited for in the kernel */
 	KIND_OTHER,  /* ask by poll */
 };
