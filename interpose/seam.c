@@ -249,9 +249,16 @@ static long make(struct g *g, struct seam *s, int flags, bool block, struct seam
 	return r;
 }
 
+/* Of a file, which has no poller and no time limit. */
+static bool nothing_to_ask(long nr)
+{
+	return nr == __NR_pread64 || nr == __NR_pwrite64 || nr == __NR_preadv || nr == __NR_pwritev;
+}
+
 long seam_call_way(struct g *g, struct seam *s, int flags, struct seam_way *way)
 {
-	const struct row *row = table_row(s->nr);
+	const bool plain = nothing_to_ask(s->nr);
+	const struct row *row = plain ? NULL : table_row(s->nr);
 	struct seam t = *s; /* the frame's arguments are the program's registers */
 	struct limit limit;
 	enum wait_end end;
@@ -261,16 +268,18 @@ long seam_call_way(struct g *g, struct seam *s, int flags, struct seam_way *way)
 	way->rounds = 0;
 	if (way->fd >= 0)
 		t.arg[0] = way->fd;
-	limit_begin(&limit, &t);
+	limit.deadline = 0;
+	if (!plain)
+		limit_begin(&limit, &t);
 	for (;;) {
 		bool restart = flags & RESTART;
 
 		/* Told while it was not on an M: the call looks at the M's attn alone. */
 		if ((flags & INTR) && atomic_load(&g->attn))
 			atomic_fetch_or(&g->m->attn, ATTN_SIGNAL);
-		if (row && (row->flags & READS) && sig_shown(g) && seam_signalfd_read(g, &t, &r))
+		if (!plain && row && (row->flags & READS) && sig_shown(g) && seam_signalfd_read(g, &t, &r))
 			break;
-		end = wait_for(g, &t, row, way, &r);
+		end = plain ? END_READY : wait_for(g, &t, row, way, &r);
 		if (end == END_DONE)
 			break;
 		if (end == END_AGAIN)

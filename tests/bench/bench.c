@@ -41,6 +41,7 @@ static const struct bench_row rows[] = {
 	{ "pipe", row_pipe, 1000, 2, 0, "ns", "a byte there and back by two pipes: a round trip" },
 	{ "socketpair", row_socketpair, 1000, 2, 0, "ns",
 	  "a byte there and back by a socketpair: a round trip" },
+	{ "fileread", row_fileread, 10000, 4096, 0, "ns", "pread of 4 KiB of a file in memory: a call" },
 	{ "cpu", row_cpu, 10, 4, 0, "ns",
 	  "integer work on 4 threads: a million steps on each, wall" },
 	{ "late", row_late, 10, 8, BENCH_INFO, "ns",

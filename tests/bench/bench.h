@@ -114,6 +114,7 @@ double row_ring(long n, long size);
 /* rows_io.c */
 double row_pipe(long n, long size);
 double row_socketpair(long n, long size);
+double row_fileread(long n, long size);
 
 /* rows_cpu.c */
 double row_late(long n, long size);

@@ -53,6 +53,7 @@ var rows = []row{
 	{"ring", rowRing, 1006, 503},
 	{"pipe", rowPipe, 1000, 2},
 	{"socketpair", rowSocketpair, 1000, 2},
+	{"fileread", rowFileread, 10000, 4096},
 	{"cpu", rowCPU, 10, 4},
 	{"late", rowLate, 10, 8},
 	{"wakeup", rowWakeup, 10, 8},
@@ -387,6 +388,23 @@ func rowSocketpair(n, _ int) float64 {
 		must(err)
 	}
 	return talk(n, ends, ends)
+}
+
+func rowFileread(n, size int) float64 {
+	file, err := os.CreateTemp("", "fileread")
+	must(err)
+	must(os.Remove(file.Name()))
+	_, err = file.Write(make([]byte, size))
+	must(err)
+	took := runTeam(1, func(int) {
+		bytes := make([]byte, size)
+		for i := 0; i < n; i++ {
+			_, err := file.ReadAt(bytes, 0)
+			must(err)
+		}
+	})
+	file.Close()
+	return took / float64(n)
 }
 
 func rowCPU(n, size int) float64 {

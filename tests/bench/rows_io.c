@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rows_io.c - rows about two threads that talk through the kernel
+ * rows_io.c - rows about threads that talk through the kernel, or to files
  */
 #include "bench.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -83,5 +85,36 @@ double row_socketpair(long n, long size)
 	took = bench_team_run(2, talk_work, &talk);
 	close(ends[0]);
 	close(ends[1]);
+	return took / (double)n;
+}
+
+struct file {
+	FILE *stream;
+	char *bytes;
+	long size, calls;
+};
+
+static void read_work(struct bench_worker *worker)
+{
+	struct file *file = worker->arg;
+	int fd = fileno(file->stream);
+
+	for (long i = 0; i < file->calls; i++)
+		if (pread(fd, file->bytes, (size_t)file->size, 0) != file->size)
+			bench_die("pread", errno);
+}
+
+double row_fileread(long n, long size)
+{
+	struct file file = { .stream = tmpfile(), .bytes = calloc(1, (size_t)size), .size = size, .calls = n };
+	double took;
+
+	if (!file.stream || !file.bytes)
+		bench_die("tmpfile", errno);
+	if (fwrite(file.bytes, 1, (size_t)size, file.stream) != (size_t)size || fflush(file.stream))
+		bench_die("write", errno);
+	took = bench_team_run(1, read_work, &file);
+	fclose(file.stream);
+	free(file.bytes);
 	return took / (double)n;
 }
