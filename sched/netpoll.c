@@ -107,6 +107,7 @@ struct slot {
 	uint32_t held; /* the number is ours: so many calls finish on it [lock] */
 	struct waiter *head, *tail;
 };
+_Static_assert(sizeof(struct slot) == CACHE_LINE, "an event touches one line of it");
 
 enum {
 	CHUNK = 1024,
@@ -772,6 +773,21 @@ static void revive(int e)
 	netpoll_range(0, SLOTS - 1, netpoll_closed);
 }
 
+/* Of many descriptors, none is in a cache: what their events are going to touch comes all at once. */
+static void foresee(const struct epoll_event *ev, long n)
+{
+	for (long i = 0; n > 1 && i < n; i++)
+		if (ev[i].data.u64 != UINT32_MAX)
+			__builtin_prefetch(slot_of((int)ev[i].data.u64, false), 1);
+	for (long i = 0; n > 1 && i < n; i++) {
+		struct slot *s = ev[i].data.u64 != UINT32_MAX ? slot_of((int)ev[i].data.u64, false) : NULL;
+
+		/* A waiter that has gone by now is no harm: nothing is read of it. */
+		if (s)
+			__builtin_prefetch(__atomic_load_n(&s->head, __ATOMIC_RELAXED), 1);
+	}
+}
+
 int netpoll_poll(int64_t timeout, struct gqueue *ready)
 {
 	struct epoll_event ev[EVENTS];
@@ -791,6 +807,7 @@ int netpoll_poll(int64_t timeout, struct gqueue *ready)
 	}
 	if (n == -EBADF || n == -EINVAL)
 		revive(e);
+	foresee(ev, n);
 	for (long i = 0; i < n; i++) {
 		uint64_t drained;
 

@@ -1049,8 +1049,12 @@ static struct g *find_runnable(struct m *m)
 			/* Another keeper would have seen it before. */
 			if (g)
 				m->brief = 0;
-			for (struct g *more; (more = gqueue_pop(&ready));)
+			for (struct g *more; (more = gqueue_pop(&ready));) {
+				__builtin_prefetch(more->ctx.sp);
+				__builtin_prefetch((char *)more->ctx.sp + CACHE_LINE);
+				__builtin_prefetch((char *)more->ctx.fs);
 				enqueue(p, more, false);
+			}
 		}
 		if (!g)
 			g = globq_get(p, RUNQ_SIZE / 2, true);
