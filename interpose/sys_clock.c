@@ -90,7 +90,7 @@ long sys_getrusage(struct g *g, struct seam *s)
 static long own_clock(struct g *g, struct g *of, clockid_t *id)
 {
 	struct m *m;
-	int r = of == g ? pin_self(g) : pin_other(of);
+	int r = pin_for_clock(g, of);
 
 	if (r)
 		return r == -ESRCH ? -EINVAL : r;

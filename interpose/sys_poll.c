@@ -135,7 +135,8 @@ static long wait_many(struct g *g, struct many *m)
 			int64_t until = trust ? raw_now() + TRUST_NS : deadline;
 
 			end = round < ROUNDS ? netpoll_wait_any(g, m->want, m->n,
-								until < deadline ? until : deadline, &seen, trust)
+								until < deadline ? until : deadline,
+								m->want->events & POLLOUT ? NULL : &seen, trust)
 					     : -EBUSY;
 		}
 		if (end == 0 || end == -ETIMEDOUT || end == -EBADF)

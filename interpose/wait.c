@@ -289,6 +289,13 @@ static enum wait_end try(struct g *g, const struct seam *s, enum netpoll_kind ki
 
 enum { ROUNDS = 1000 }; /* in vain, after which the kernel shall wait: others were always quicker, or epoll errs */
 
+/* Will what S's try has missed be an edge? Not room: a datagram may have none at its receiver, which is another
+ * for each call. Nor does what a low-water mark keeps back say so. */
+static bool by_edge(const struct row *row, const struct seam_way *way, enum netpoll_kind kind)
+{
+	return (row->flags & READS) && (kind == KIND_PIPE || kind == KIND_SOCKET) && !way->untried;
+}
+
 static enum wait_end park_for(struct g *g, struct seam *s, const struct row *row, struct seam_way *way,
 			      enum netpoll_kind kind, long *r)
 {
@@ -302,7 +309,7 @@ static enum wait_end park_for(struct g *g, struct seam *s, const struct row *row
 		netpoll_in_vain(fd);
 	*r = netpoll_wait(g, &fd, row->flags & READS ? POLLIN : POLLOUT,
 			  way->limit ? way->since + way->limit : INT64_MAX,
-			  (kind == KIND_PIPE || kind == KIND_SOCKET) && !way->untried ? &way->seen : NULL);
+			  by_edge(row, way, kind) ? &way->seen : NULL);
 	if (fd != (int)s->arg[0]) {
 		s->arg[0] = fd;
 		way->fd = fd;
@@ -406,8 +413,8 @@ static enum wait_end worth_parking(const struct seam *s, const struct row *row, 
 /* What a pipe or a socket says; END_AGAIN: it is to be asked by poll. */
 static enum wait_end first_try(struct g *g, struct seam *s, enum netpoll_kind kind, long *r)
 {
-	/* A pinned G has an M of its own, perhaps with descriptors of its own, or may not make such calls. */
-	if ((kind == KIND_PIPE || is_socket(kind)) && !atomic_load(&g->own_m))
+	/* A G that is pinned for what its M is like may have descriptors of its own, or may not make such calls. */
+	if ((kind == KIND_PIPE || is_socket(kind)) && !(atomic_load(&g->own_m) && atomic_load(&g->own_state)))
 		return try(g, s, kind, r);
 	return END_AGAIN;
 }
@@ -492,7 +499,7 @@ enum wait_end wait_for(struct g *g, struct seam *s, const struct row *row, struc
 									: worth_parking(s, row, kind, r);
 		if (end == END_AGAIN && way->rounds++ < ROUNDS)
 			return park_for(g, s, row, way, kind, r);
-	} else if (end == END_BLOCK && way->rounds++ < ROUNDS) {
+	} else if (end == END_BLOCK && !atomic_load(&g->own_m) && way->rounds++ < ROUNDS) {
 		return park_for(g, s, row, way, kind, r);
 	}
 	if (end == END_DONE)

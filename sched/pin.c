@@ -186,6 +186,11 @@ int pin_self(struct g *g)
 	return pin_to_some(g, true);
 }
 
+int pin_for_clock(struct g *self, struct g *g)
+{
+	return g == self ? pin_to_some(g, true) : pin_to_new(g);
+}
+
 int32_t pin_shared_tid(struct g *g, bool on_first)
 {
 	int32_t tid = atomic_load_explicit(&g->shared_tid, memory_order_relaxed);

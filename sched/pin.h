@@ -54,6 +54,10 @@ void pin_undo(struct g *g);
  * there at once. 0, also when it has one, -ESRCH when it is gone, -EAGAIN, -ENOMEM. */
 int pin_other(struct g *g);
 
+/* G, which SELF asks about, gets an M of its own for its CPU clock's sake. In all else it is like others' M. Returns
+ * as pin_self() or pin_other(). */
+int pin_for_clock(struct g *self, struct g *g);
+
 /* CHILD, which SELF has made and not started, inherits the state of SELF's M: it gets an M that is
  * cloned from it. Pre: SELF, the current G, has an M of its own. 0 or -errno. */
 int pin_child(struct g *self, struct g *child);
