@@ -277,7 +277,7 @@ long seam_call_way(struct g *g, struct seam *s, int flags, struct seam_way *way)
 		/* Told while it was not on an M: the call looks at the M's attn alone. */
 		if ((flags & INTR) && atomic_load(&g->attn))
 			atomic_fetch_or(&g->m->attn, ATTN_SIGNAL);
-		if (!plain && row && (row->flags & READS) && sig_shown(g) && seam_signalfd_read(g, &t, &r))
+		if (row && (row->flags & READS) && sig_shown(g) && seam_signalfd_read(g, &t, &r))
 			break;
 		end = plain ? END_READY : wait_for(g, &t, row, way, &r);
 		if (end == END_DONE)

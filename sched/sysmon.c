@@ -42,6 +42,7 @@ enum {
 	TRIM_PAUSE = 1000 * 1000 * 1000,
 	PROCS_PAUSE = 1000 * 1000 * 1000, /* between looks at how many CPUs we are granted */
 	DOUBT_PAUSE = 500 * 1000 * 1000,
+	MS_MANY = 4, /* beyond the Ps: as many as need not be accounted for */
 	STALL = 1000 * 1000, /* without a decision of its scheduler: look what the M does */
 };
 
@@ -82,38 +83,6 @@ static bool nobody_looks(void)
 	return atomic_load(&sched.n_idle_ps) == 0 && atomic_load(&sched.n_spinning) == 0;
 }
 
-/* Take the Ps of calls that have lasted a whole look: when something waits to run, when no other P is
- * free for what may come, or when the look was a long one (then the P may as well be idle). */
-static bool retake(bool long_pause)
-{
-	bool found = false;
-
-	for (uint32_t i = 0; i < atomic_load(&sched.n_ps); i++) {
-		struct p *p = &sched.ps[i];
-		uint32_t tick = atomic_load(&p->syscall_tick), expect = P_SYSCALL;
-
-		if (atomic_load(&p->status) != P_SYSCALL)
-			continue;
-		if (tick != p->seen_syscall_tick) {
-			p->seen_syscall_tick = tick;
-			continue;
-		}
-		if (!long_pause && !work_waits(p) && !nobody_looks())
-			continue;
-		if (atomic_compare_exchange_strong(&p->status, &expect, P_IDLE)) {
-			struct m *m = p->m;
-
-			atomic_fetch_add(&p->syscall_tick, 1);
-			sched_handoff_p(p);
-			found = true;
-			/* A kick in vain is harmless: M may be past its call by now. */
-			if (m && atomic_load(&m->connects))
-				sig_kick(m, false);
-		}
-	}
-	return found;
-}
-
 static char *put_str(char *at, const char *s)
 {
 	while (*s)
@@ -145,6 +114,51 @@ static char thread_state(int32_t tid)
 		if (at[-2] == ')' && at + 1 < buf + len)
 			return at[0];
 	return 0;
+}
+
+/* Would another M be of no use, for that of P has not gone to sleep in its call? It works there, or waits for a CPU,
+ * as the other would; for a slice, as if it computed. To ask costs some microseconds: it is done when there are many Ms, and none to spare. */
+static bool works_in_call(const struct p *p)
+{
+	const struct m *m = p->m;
+
+	return m && sched.n_idle_ms == 0 && raw_now() - p->seen_syscall_when < SLICE &&
+	       sched.n_ms - sched.n_dead_ms >= sched.n_procs + MS_MANY && thread_state(m->tid) == 'R';
+}
+
+/* Take the Ps of calls that have lasted a whole look: when something waits to run, when no other P is
+ * free for what may come, or when the look was a long one (then the P may as well be idle). */
+static bool retake(bool long_pause)
+{
+	bool found = false;
+
+	for (uint32_t i = 0; i < atomic_load(&sched.n_ps); i++) {
+		struct p *p = &sched.ps[i];
+		uint32_t tick = atomic_load(&p->syscall_tick), expect = P_SYSCALL;
+
+		if (atomic_load(&p->status) != P_SYSCALL)
+			continue;
+		if (tick != p->seen_syscall_tick) {
+			p->seen_syscall_tick = tick;
+			p->seen_syscall_when = raw_now();
+			continue;
+		}
+		if (!long_pause && !work_waits(p) && !nobody_looks())
+			continue;
+		if (works_in_call(p))
+			continue;
+		if (atomic_compare_exchange_strong(&p->status, &expect, P_IDLE)) {
+			struct m *m = p->m;
+
+			atomic_fetch_add(&p->syscall_tick, 1);
+			sched_handoff_p(p);
+			found = true;
+			/* A kick in vain is harmless: M may be past its call by now. */
+			if (m && atomic_load(&m->connects))
+				sig_kick(m, false);
+		}
+	}
+	return found;
 }
 
 /* Each of P's own could have had a slice since it last came to a hog of the global queue: its next decision is for

@@ -229,6 +229,7 @@ struct p {
 	int64_t urged_when;
 	/* ... and of sysmon alone */
 	uint32_t seen_syscall_tick;
+	int64_t seen_syscall_when; /* when it was first seen */
 	_Atomic int64_t global_left; /* when its last hog began, or ended its slice [own] */
 	uint32_t seen_call_tick;
 	int64_t call_when;
