@@ -122,7 +122,7 @@ static bool works_in_call(const struct p *p)
 {
 	const struct m *m = p->m;
 
-	return m && sched.n_idle_ms == 0 && raw_now() - p->seen_syscall_when < SLICE &&
+	return m && sched.n_idle_ms == 0 && raw_now() - p->seen_syscall_when < preempt_full_slice() &&
 	       sched.n_ms - sched.n_dead_ms >= sched.n_procs + MS_MANY && thread_state(m->tid) == 'R';
 }
 
