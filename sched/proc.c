@@ -53,6 +53,7 @@
 #include "sched/preempt.h"
 #include "sched/procs.h"
 #include "sched/runq.h"
+#include "sched/signal.h"
 #include "sched/timer.h"
 
 __thread struct g *self_g;
@@ -1180,6 +1181,9 @@ static struct p *current_p(void)
 	struct g *self = self_g;
 	struct m *m = self ? self->m : g0_of;
 
+	/* One that was made with the TLS of a G is no G: that G's M may be in the scheduler just now. */
+	if (self && self->vforked && sig_in_child(self))
+		return NULL;
 	return m && atomic_load_explicit(&m->in_sched, memory_order_relaxed) ? m->p : NULL;
 }
 
