@@ -63,9 +63,9 @@ long seam_timespec(const void *user, int64_t *ns);
 long seam_pinned(struct g *g, struct seam *s);
 
 /* The tid that is to be in the descriptor of G, the current one, while it locks or unlocks the pthread
- * mutex at MUTEX, which may name its owner; 0: the one that is there. By MUTEX NULL,
- * the main G on the process's first thread is to keep that. The program's side asks by a set_robust_list of the length SEAM_OWNER, which the
- * kernel refuses. */
+ * mutex at MUTEX, which may name its owner; 0: the one that is there. By MUTEX NULL, the main G on the
+ * process's first thread is to keep that. The program's side asks by a set_robust_list of the length
+ * SEAM_OWNER, which the kernel refuses. */
 long seam_owner(struct g *g, uintptr_t mutex);
 #define SEAM_OWNER 0x6f776e6572l
 
@@ -108,7 +108,8 @@ typedef long seam_body(struct g *g, struct seam *s);
 
 seam_body sys_clone, sys_clone3, sys_exit, sys_futex, sys_sched_yield, sys_nanosleep,
 	sys_clock_nanosleep, sys_gettid, sys_set_tid_address, sys_set_robust_list, sys_rseq,
-	sys_sched_get, sys_getpriority, sys_mmap, sys_mremap, sys_shmat, sys_ppoll, sys_pselect6, sys_epoll_pwait, sys_read, sys_getrandom, sys_write, sys_sendto,
+	sys_sched_get, sys_getpriority, sys_mmap, sys_mremap, sys_shmat, sys_ppoll, sys_pselect6,
+	sys_epoll_pwait, sys_read, sys_getrandom, sys_write, sys_sendto,
 	sys_rt_sigprocmask, sys_rt_sigaction, sys_rt_sigpending, sys_rt_sigtimedwait,
 	sys_rt_sigsuspend, sys_pause, sys_sigaltstack, sys_tgkill, sys_tkill,
 	sys_rt_tgsigqueueinfo, sys_fork, sys_vfork, sys_execve;
@@ -121,8 +122,8 @@ seam_body sys_clock_gettime, sys_clock_getres, sys_getrusage, sys_timer_create, 
 seam_body sys_of_process, sys_memory_of_process, sys_get_robust_list, sys_open, sys_openat,
 	sys_getdents64, sys_path, sys_path_at, sys_readlink, sys_readlinkat;
 
-seam_body sys_namespaces, sys_of_thread, sys_arch_prctl, sys_keys, sys_set_or_ask, sys_seccomp, sys_capget, sys_capset, sys_prctl,
-	sys_pidfd_open, sys_perf_event_open, sys_kcmp, sys_fcntl, sys_ioctl;
+seam_body sys_namespaces, sys_of_thread, sys_arch_prctl, sys_keys, sys_set_or_ask, sys_seccomp,
+	sys_capget, sys_capset, sys_prctl, sys_pidfd_open, sys_perf_event_open, sys_kcmp, sys_fcntl, sys_ioctl;
 
 seam_body sys_futex_waitv, sys_futex_wait, sys_futex_wake, sys_set_ids, sys_close, sys_dup2, sys_close_range, sys_poll,
 	sys_epoll_wait, sys_select;

@@ -51,12 +51,13 @@
  * which they finish their calls.
  *
  * Gs that talk to each other through a pipe or a socket need no poller. When a P has nothing to run after a
- * write, and one descriptor then is ready, and that several times in a row, the two are taken for the ends of one thing (netpoll_learn()). From then
- * on a write wakes who waits at the other end, who comes next on the writer's P (netpoll_wrote()); found nothing,
- * the guess is forgotten. And who begins to wait for such an end while his P has another to run next does not tell
- * epoll: it would only wake another M for what is done here. The P keeps in mind that it owes this
- * (p->lazy), and pays, by a registration by level, before it looks for work, before it goes to another M or idle, when another such wait
- * comes, and, should it compute instead, sysmon pays (netpoll_arm_lazy()). So a wrong guess costs time only.
+ * write, and one descriptor then is ready, and that several times in a row, the two are taken for the ends of
+ * one thing (netpoll_learn()). From then on a write wakes who waits at the other end, who comes next on the
+ * writer's P (netpoll_wrote()); found nothing, the guess is forgotten. And who begins to wait for such an end
+ * while his P has another to run next does not tell epoll: it would only wake another M for what is done here.
+ * The P keeps in mind that it owes this (p->lazy), and pays, by a registration by level, before it looks for
+ * work, before it goes to another M or idle, when another such wait comes, and, should it compute instead,
+ * sysmon pays (netpoll_arm_lazy()). So a wrong guess costs time only.
  *
  * Rules of this file: raw system calls only; netpoll_break() alone may be called by a handler.
  */

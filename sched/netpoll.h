@@ -24,9 +24,9 @@ enum {
 
 /*
  * Park G until *FD may have one of EVENTS (POLLIN and the like; an error or a hang-up always counts), or
- * DEADLINE (CLOCK_MONOTONIC ns, INT64_MAX: none) has passed. In the scheduler. Returns 0: look again, it
- * may be so; -ETIMEDOUT; -EINTR: a signal can be delivered, or shown by a signalfd; or another error: the poller cannot wait
- * for this descriptor, block instead. When *FD has changed, the number was about to be closed: this
+ * DEADLINE (CLOCK_MONOTONIC ns, INT64_MAX: none) has passed. In the scheduler. Returns 0: look again, it may be
+ * so; -ETIMEDOUT; -EINTR: a signal can be delivered, or shown by a signalfd; or another error: the poller
+ * cannot wait for this descriptor, block instead. When *FD has changed, the number was about to be closed: this
  * one is of the same file, and the caller's to give to netpoll_drop().
  *
  * SEEN: what netpoll_seen() said before the call was tried that found nothing; then the wait costs no call, most
@@ -38,9 +38,10 @@ void netpoll_drop(int fd);
 /* Who reads FD does without the poller: it need not report what comes there. */
 void netpoll_forgo(int fd);
 
-/* The same for any of N descriptors, 1 .. NETPOLL_ANY_MAX; SEEN is of a single one. When one is closed, the caller looks again. TRUST:
- * what is armed is not armed again, so that of many only those cost a call that were ready the last time; a
- * number that was closed and used again unseen is then not waited for, and DEADLINE should be near. */
+/* The same for any of N descriptors, 1 .. NETPOLL_ANY_MAX; SEEN is of a single one. When one is closed, the
+ * caller looks again. TRUST: what is armed is not armed again, so that of many only those cost a call that were
+ * ready the last time; a number that was closed and used again unseen is then not waited for, and DEADLINE
+ * should be near. */
 struct netpoll_want {
 	int fd;
 	short events;

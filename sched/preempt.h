@@ -13,9 +13,9 @@
  *  - If no P is idle, one that computes gives way to it, that which has computed longest; but no sooner than
  *    after a granule (200 us, GOTHREADS=granule=US), so that the woken take no more than about their
  *    part. It goes on where it was: to the front of the global queue, with what is left of its slice.
- *  - A G that has had a slice (3 ms of CPU time, GOTHREADS=slice=US) while others wait is a hog until it sleeps again, and goes
- *    to the end of the global queue, of which each P takes one at a time: those who compute go round, on
- *    whichever P. What it had too much or too little is put against its next slice (deficit round
+ *  - A G that has had a slice (3 ms of CPU time, GOTHREADS=slice=US) while others wait is a hog until it
+ *    sleeps again, and goes to the end of the global queue, of which each P takes one at a time: those who
+ *    compute go round, on whichever P. What it had too much or too little is put against its next slice (deficit round
  *    robin), so that the shares are equal over time, however late we look.
  *  - A P whose own queue never ends comes to a hog of the global queue at the latest when each of its own
  *    could have had a slice (p->global_due): two that wake each other in turns do not keep it away, nor it them.

@@ -570,7 +570,8 @@ long sig_send_process(struct m *m, const siginfo_t *info)
 	bool room;
 
 	/* What has no handler of ours behind it, and what the kernel keeps, is the kernel's. */
-	if ((bit & (UNBLOCKABLE | GLIBC_OWN)) || sig == dump_signal() || ((atomic_load(&mirrored) | atomic_load(&keeping)) & bit) ||
+	if ((bit & (UNBLOCKABLE | GLIBC_OWN)) || sig == dump_signal() ||
+	    ((atomic_load(&mirrored) | atomic_load(&keeping)) & bit) ||
 	    !(has_handler(&actions[sig]) || (shadowed & bit)))
 		return 1;
 	lock_acquire(&sig_lock);

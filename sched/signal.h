@@ -2,10 +2,10 @@
 /*
  * Signals per G.
  *
- * The kernel-level mask of every M is empty (but for what a signalfd is to see, sig_mirror) and one handler of ours stands behind every handler of
- * the program, and behind every signal that some G blocks while its action is the default (so that
- * it is we who keep it pending). Masks, pending sets and alternate stacks are a G's and cost no
- * system call.
+ * The kernel-level mask of every M is empty (but for what a signalfd is to see, sig_mirror) and one handler of
+ * ours stands behind every handler of the program, and behind every signal that some G blocks while its action
+ * is the default (so that it is we who keep it pending). Masks, pending sets and alternate stacks are a G's and
+ * cost no system call.
  *
  * A signal that finds the program's code running on a G that may take it is injected right there
  * (arch_inject). One that finds this library running is only noted, in the M's ring; the way out of

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The watcher. As Go's: it looks every 20 us while it finds something to do, and after 50 looks in
- * vain doubles the pause up to 10 ms; at once, where a P is idle and nothing waits to run, for what comes
- * then finds that P without the watcher, and a look may cost more than the pause before it. When all Ps have been idle for some looks, it sleeps until somebody
- * works again: not at once, for to be woken costs those who work more than a look, and a program whose
- * Gs wait in the kernel in turns is idle between any two calls.
+ * The watcher. As Go's: it looks every 20 us while it finds something to do, and after 50 looks in vain doubles
+ * the pause up to 10 ms; at once, where a P is idle and nothing waits to run, for what comes then finds that P
+ * without the watcher, and a look may cost more than the pause before it. When all Ps have been idle for some
+ * looks, it sleeps until somebody works again: not at once, for to be woken costs those who work more than a
+ * look, and a program whose Gs wait in the kernel in turns is idle between any two calls.
  *
  * While all Ps work and nobody else does, it sleeps in the poller until a descriptor is ready, a sleeper due or a
  * slice over, whichever is first; who adds a deadline before that, and then computes, wakes it (B8).
@@ -117,7 +117,8 @@ static char thread_state(int32_t tid)
 }
 
 /* Would another M be of no use, for that of P has not gone to sleep in its call? It works there, or waits for a CPU,
- * as the other would; for a slice, as if it computed. To ask costs some microseconds: it is done when there are many Ms, and none to spare. */
+ * as the other would; for a slice, as if it computed. To ask costs some microseconds: it is done when there are
+ * many Ms, and none to spare. */
 static bool works_in_call(const struct p *p)
 {
 	const struct m *m = p->m;

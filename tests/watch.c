@@ -288,6 +288,20 @@ static void until_procs(struct watched *w, int n)
 	} while (!last || strtol(last, NULL, 10) != n);
 }
 
+/* Far more than there are CPUs or threads, and more than there may be. */
+Test(watch, many_ps, .timeout = LIMIT)
+{
+	static const int row[][2] = { { 1000, 1000 }, { 1 << 20, 1024 } };
+
+	threads = "4";
+	for (size_t i = 0; i < 2; i++) {
+		struct watched *w = start(row[i][0], "schedtrace=500", NULL);
+
+		until_procs(w, row[i][1]);
+		stop(w);
+	}
+}
+
 /* When nobody says how many, as many as there are CPUs for it, whoever changes that, and the threads go on. */
 Test(watch, follows_its_cpus, .timeout = LIMIT)
 {
